@@ -1,0 +1,1 @@
+//! Compiles the README of the workspace as a doctest; the programs stand beside this file.
