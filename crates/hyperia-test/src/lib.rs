@@ -1,1 +1,29 @@
-//! (being written)
+//! Test code that the crates share; never published, a path-only dev-dependency.
+//!
+//! | Item | What it is for |
+//! |---|---|
+//! | [`CountingWaker`] | counts what is done to a waker: wakes, clones, drops |
+//! | [`PanicWaker`] | a waker whose wake, clone or drop panics |
+//! | [`poll_once`] | one poll by hand |
+//! | [`drop_at_every_poll`] | drops a future at every point where it can be dropped |
+//! | [`alloc`] | a global allocator that counts per thread |
+//! | [`proxy`] | a TCP proxy that delays, cuts, resets, stalls |
+//! | `model`, `model_roles` | model checking with a floor on executions; only under `cfg(hyperia_loom)` |
+//!
+//! Atomics here are the real ones even under the model checker: what a test counts is not part of
+//! what it models.
+pub mod alloc;
+mod every_poll;
+#[cfg(hyperia_loom)]
+mod model;
+pub mod proxy;
+mod waker;
+
+pub use every_poll::{drop_at_every_poll, poll_once};
+#[cfg(hyperia_loom)]
+pub use model::{model, model_roles};
+pub use waker::{CountingWaker, PanicOn, PanicWaker};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,1 @@
+//! An in-process TCP proxy that delays, cuts, resets and stalls.
