@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 /// How many polls [`drop_at_every_poll`] allows before it calls a scenario endless.
-const POLLS_MAX: usize = 10_000;
+const POLLS_MAX: usize = 1_000;
 
 /// Polls `future` once with `waker`.
 pub fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
@@ -26,7 +26,7 @@ pub fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll
 /// tell the two apart lets `step` note it in the state.
 ///
 /// # Panics
-/// If the future is not ready after 10,000 polls, or if a waker is still alive after `after_drop`.
+/// If the future is not ready after 1,000 polls, or if a waker is still alive after `after_drop`.
 ///
 /// # Examples
 /// ```

@@ -1,11 +1,10 @@
 //! Wakers that count what is done to them, and wakers that panic.
 //!
 //! # Cost
-//! One allocation per probe, none per waker; counters are `Relaxed` where the test joins its
-//! threads before it looks, which is the only use that gives exact numbers anyway.
+//! One allocation per probe, none per waker.
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -94,8 +93,8 @@ unsafe fn wake(data: *const ()) {
     // SAFETY: the caller passes its strong count on to us; taking the Arc here means that the
     // count is given back even if the next lines panic.
     let probe = unsafe { Arc::from_raw(data.cast::<Probe>()) };
-    // ORDERING: Relaxed, a count.
-    probe.wakes.fetch_add(1, Relaxed);
+    // ORDERING: Release pairs with the Acquire in `CountingWaker::wakes`.
+    probe.wakes.fetch_add(1, Release);
     // ORDERING: AcqRel pairs with the Acquire in `live`.
     probe.drops.fetch_add(1, AcqRel);
     probe.trip(PanicOn::Wake);
@@ -105,8 +104,8 @@ unsafe fn wake(data: *const ()) {
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: the waker behind the call holds a strong count for its whole duration.
     let probe = unsafe { &*data.cast::<Probe>() };
-    // ORDERING: Relaxed, a count.
-    probe.wakes.fetch_add(1, Relaxed);
+    // ORDERING: Release pairs with the Acquire in `CountingWaker::wakes`, as in `wake`.
+    probe.wakes.fetch_add(1, Release);
     probe.trip(PanicOn::Wake);
 }
 
@@ -126,17 +125,14 @@ unsafe fn drop(data: *const ()) {
 ///
 /// let counting = CountingWaker::new();
 /// let waker = counting.waker();
-/// waker.clone().wake();
+/// let clone = waker.clone();
+/// clone.wake();
 /// assert_eq!((counting.wakes(), counting.clones(), counting.live()), (1, 1, 1));
 /// ```
 pub struct CountingWaker(Arc<Probe>);
 
 impl CountingWaker {
     /// Makes a counter; wakers come from [`waker`](Self::waker).
-    #[expect(
-        clippy::new_ret_no_self,
-        reason = "tests share it between threads, always in an Arc"
-    )]
     pub fn new() -> Arc<Self> {
         Arc::new(Self(Probe::new(None)))
     }
@@ -148,9 +144,8 @@ impl CountingWaker {
 
     /// How often a waker was woken.
     pub fn wakes(&self) -> usize {
-        // ORDERING: Acquire, so that a test may use the count as a signal under the usual rule
-        // "what was done before the wake is visible": the add is part of a release sequence only
-        // if the waking thread was joined or synchronized otherwise, which tests do.
+        // ORDERING: Acquire pairs with the Release in the two wakes: a test that waits for this count
+        // sees what the waking thread did before.
         self.0.wakes.load(Acquire)
     }
 
@@ -199,10 +194,6 @@ pub struct PanicWaker(Arc<Probe>);
 
 impl PanicWaker {
     /// Makes a source of wakers that panic on `on`.
-    #[expect(
-        clippy::new_ret_no_self,
-        reason = "tests share it between threads, always in an Arc"
-    )]
     pub fn new(on: PanicOn) -> Arc<Self> {
         Arc::new(Self(Probe::new(Some(on))))
     }
