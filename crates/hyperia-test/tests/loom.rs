@@ -42,13 +42,7 @@ fn consume(slot: &Slot) {
 #[test]
 fn a_released_value_is_seen() {
     // Two outcomes at least in each placement: the consumer comes too early, or not.
-    model_roles(
-        "slot",
-        2,
-        || slot(Release),
-        &[produce, consume],
-        |slot| consume(slot),
-    );
+    model_roles("slot", 2, || slot(Release), &[produce, consume], consume);
 }
 
 #[test]
