@@ -1,0 +1,69 @@
+//! The first of two futures, with the other one kept alive.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+/// One of two things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Either<A, B> {
+    /// The first one.
+    Left(A),
+    /// The second one.
+    Right(B),
+}
+
+/// Waits for the first of two futures and hands the other one back, still alive.
+pub fn race<A, B>(a: A, b: B) -> Race<A, B>
+where
+    A: Future + Unpin,
+    B: Future + Unpin,
+{
+    Race { both: Some((a, b)) }
+}
+
+/// The future of [`race`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Race<A, B> {
+    /// `None` once one of them has won.
+    both: Option<(A, B)>,
+}
+
+impl<A, B> Race<A, B> {
+    /// Returns whether the winner was handed out, so that this must not be polled again.
+    pub const fn is_terminated(&self) -> bool {
+        self.both.is_none()
+    }
+}
+
+impl<A, B> Future for Race<A, B>
+where
+    A: Future + Unpin,
+    B: Future + Unpin,
+{
+    type Output = Either<(A::Output, B), (B::Output, A)>;
+
+    /// # Panics
+    ///
+    /// If it is polled again after it was ready.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let (a, b) = this
+            .both
+            .as_mut()
+            .expect("`Race` polled again after it was ready");
+        if let Poll::Ready(output) = Pin::new(a).poll(cx) {
+            let (_, b) = this.both.take().expect("seen above");
+            return Poll::Ready(Either::Left((output, b)));
+        }
+        if let Poll::Ready(output) = Pin::new(b).poll(cx) {
+            let (a, _) = this.both.take().expect("seen above");
+            return Poll::Ready(Either::Right((output, a)));
+        }
+        Poll::Pending
+    }
+}
+
+// Moving a `Race` moves futures that may be moved.
+impl<A: Unpin, B: Unpin> Unpin for Race<A, B> {}
