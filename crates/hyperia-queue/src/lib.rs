@@ -1,1 +1,33 @@
-//! (being written)
+//! Non-blocking queues that can be closed.
+//!
+//! | Module | Producers | Consumers | Room | Choose it for |
+//! |---|---|---|---|---|
+//! | [`mpsc`] | many | one | unbounded | run queues, mailboxes: a push is one read-modify-write, a pop is none |
+//! | [`mpmc`] | many | many | bounded | work shared by several consumers, with a limit |
+//!
+//! No operation here waits: `push` hands the value back, `pop` says that there is nothing. Whoever wants to wait
+//! puts a waker or a wait queue beside it; each module says what a woken consumer may see.
+//!
+//! Both can be closed, and closing takes part in the order of the pushes: a push either comes before the close, and
+//! then its value is popped or dropped with the queue, or it fails with [`PushError::Closed`] and has its value back.
+#![no_std]
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod error;
+pub mod mpsc;
+mod padded;
+mod primitive;
+
+pub use error::{PopError, PushError};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

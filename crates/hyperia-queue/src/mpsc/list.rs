@@ -1,0 +1,424 @@
+//! An unbounded queue of blocks: many producers, one consumer.
+//!
+//! # Picture
+//! ```text
+//!   head (the consumer's)                       tail (one atomic word)
+//!   block, index                                block | index | closed
+//!     │                                           │
+//!     ▼                                           ▼
+//!   ┌───┬───┬───┬───┐  next   ┌───┬───┬───┬───┐   next is written together with the last slot,
+//!   │ . │ . │ 3 │ 4 ├────────▶│ 5 │   │   │   │   by the producer that claimed it and that had
+//!   └───┴───┴───┴───┘         └───┴───┴───┴───┘   the next block ready before
+//!     read   ready              ▲ claimed, not yet ready
+//! ```
+//!
+//! | bits of `tail` | meaning |
+//! |---|---|
+//! | 0 to 4 | index of the next slot to claim, always below `SLOTS` |
+//! | 5 | closed: no push succeeds any more |
+//! | the rest | the block that slot is in; blocks are aligned to 64 bytes |
+//!
+//! # States of a slot
+//! empty → claimed (`tail` moved past it) → ready → empty again (read), and, once its whole block was read,
+//! recycled.
+//!
+//! # Invariants
+//! 1. A slot is claimed by moving `tail` past it by compare-exchange; each is claimed once per use of its block.
+//! 2. `tail` never points past the last slot of a block: the claim of the last slot moves `tail` to the first slot
+//!    of a new block, which the claimer brings along. So nobody ever waits for a block.
+//! 3. The consumer leaves a block only after it has read the last slot, hence after every producer published in it;
+//!    publishing is a producer's last access. So a block that was left is the consumer's alone.
+//! 4. Nothing of a block is read on the way to a claim: the claim is decided by the word alone. So a word that comes
+//!    back with a recycled block means the same as the first time, and there is no ABA problem.
+//! 5. `head` is touched by the consumer only, later by whoever drops the queue.
+//! 6. Once `closed` is set, `tail` never changes.
+//!
+//! # Ordering
+//! | Edge | Release | Acquire | Carries |
+//! |---|---|---|---|
+//! | publish → read | `Block::publish` stores `ready` | `Block::read` loads it | the value; with the last slot, `next` |
+//! | install → claim | the claim of a last slot | every later claim (read-modify-writes in between keep the edge) | the new block, with its slots empty |
+//! | retire → reuse | `Spares::put` | `Spares::take` | that the slots were read and cleared |
+//! | close → closed | `close` | `pop` that says `Closed`, `push` that does | what the closer did before |
+//!
+//! # Progress
+//! `push` is lock-free, apart from the allocator: an attempt fails only because another push or the close succeeded.
+//! `pop` is wait-free, also apart from the allocator. A producer that is stopped between claim and publish hides
+//! the values behind its slot until it goes on: `pop` says `Empty` meanwhile and never waits for it.
+//!
+//! # Cost
+//! `push`: one compare-exchange, two stores. `pop`: one load, one store, no read-modify-write. Every `SLOTS` values
+//! a block changes hands: two more read-modify-writes, and an allocation only if no spent block is there.
+//!
+//! # Sources
+//! The chain of blocks is that of crossbeam's SegQueue and of tokio's mpsc list. Different here: block and index are
+//! one word, and the next block is brought along by the claim of the last slot, so that there is no intermediate
+//! state in which other producers would have to wait, and no reclamation scheme: see invariants 2 to 4.
+
+use alloc::vec::Vec;
+use core::ptr;
+
+use super::block::{Block, SLOTS, Spares};
+use crate::padded::Padded;
+use crate::primitive::Ordering::*;
+use crate::primitive::{AtomicPtr, UnsafeCell};
+use crate::{PopError, PushError};
+
+/// Bit of a position: no push succeeds any more. It stands above the index, so that one comparison finds both cases
+/// in which a push is not simple: closed, and the last slot of a block.
+const CLOSED: usize = 32;
+/// The index and closed bits of a position.
+const TAG: usize = 63;
+
+const _: () = assert!(SLOTS.is_power_of_two() && SLOTS <= CLOSED);
+const _: () = assert!(align_of::<Block<u8>>() > TAG);
+
+/// A place in the queue as one word: a pointer to a block with index and closed in its low bits. Never dereferenced
+/// as it is.
+type Position<T> = *mut Block<T>;
+
+fn position<T>(block: *mut Block<T>, index: usize) -> Position<T> {
+    debug_assert!(index < SLOTS);
+    block.map_addr(|addr| addr | index)
+}
+
+fn block<T>(position: Position<T>) -> *mut Block<T> {
+    position.map_addr(|addr| addr & !TAG)
+}
+
+fn index<T>(position: Position<T>) -> usize {
+    position.addr() & TAG & !CLOSED
+}
+
+fn is_closed<T>(position: Position<T>) -> bool {
+    position.addr() & CLOSED != 0
+}
+
+fn closed<T>(position: Position<T>) -> Position<T> {
+    position.map_addr(|addr| addr | CLOSED)
+}
+
+/// The queue that the handles share.
+pub(super) struct List<T> {
+    /// Where the next push claims.
+    tail: Padded<AtomicPtr<Block<T>>>,
+    /// Where the next pop reads (invariant 5).
+    head: Padded<UnsafeCell<Head<T>>>,
+    spares: Padded<Spares<T>>,
+}
+
+struct Head<T> {
+    block: *mut Block<T>,
+    /// Below `SLOTS`.
+    index: usize,
+}
+
+// SAFETY: values are moved in on one thread and out on another, which is what `T: Send` allows; none is ever reached
+// from two threads (invariants 1 and 3), so `T: Sync` is not needed. The pointers inside lead to blocks that the list
+// owns. `pop` and `is_empty` touch `head` and are unsafe: their callers vouch for being alone.
+unsafe impl<T: Send> Send for List<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for List<T> {}
+
+impl<T> List<T> {
+    pub(super) fn new() -> Self {
+        let block = Block::new();
+        Self {
+            tail: Padded(AtomicPtr::new(position(block, 0))),
+            head: Padded(UnsafeCell::new(Head { block, index: 0 })),
+            spares: Padded(Spares::new()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&self, value: T) -> Result<(), PushError<T>> {
+        // ORDERING: Relaxed, a guess that the compare-exchange checks; nothing is dereferenced before that.
+        let mut tail = self.tail.load(Relaxed);
+        loop {
+            if tail.addr() & TAG >= SLOTS - 1 {
+                return self.push_slow(value);
+            }
+            let next = tail.wrapping_byte_add(1);
+            // ORDERING: Acquire pairs with the Release of the claim that installed this block: its slots are empty
+            // before this thread writes one. Nothing is released here: `publish` does that. On failure nothing but
+            // the word is used.
+            match self
+                .tail
+                .compare_exchange_weak(tail, next, Acquire, Relaxed)
+            {
+                Ok(_) => break,
+                Err(now) => tail = now,
+            }
+        }
+        // SAFETY: the exchange claimed this slot for this thread (invariant 1), and the block lives until it is
+        // published (invariant 3).
+        unsafe {
+            Block::write(block(tail), index(tail), value);
+            Block::publish(block(tail), index(tail));
+        }
+        Ok(())
+    }
+
+    /// Pushes where the fast way does not: the queue is closed, or the slot is the last of its block.
+    #[cold]
+    fn push_slow(&self, value: T) -> Result<(), PushError<T>> {
+        let mut brought = ptr::null_mut();
+        // ORDERING: Acquire pairs with the Release in `close`, so that whoever is told `Closed` knows what the closer
+        // did before.
+        let mut tail = self.tail.load(Acquire);
+        loop {
+            if is_closed(tail) {
+                self.put_all(brought);
+                return Err(PushError::Closed(value));
+            }
+            let is_last = index(tail) == SLOTS - 1;
+            if is_last && brought.is_null() {
+                brought = self.take();
+            }
+            let next = if is_last {
+                position(brought, 0)
+            } else {
+                tail.wrapping_byte_add(1)
+            };
+            // ORDERING: Acquire as in `push`; Release hands the block that was brought along, with its slots empty,
+            // to the claims that follow. On failure Acquire for the answer `Closed`, as above.
+            match self.tail.compare_exchange_weak(tail, next, AcqRel, Acquire) {
+                Ok(_) if is_last => break,
+                Ok(_) => {
+                    self.put_all(brought);
+                    brought = ptr::null_mut();
+                    break;
+                }
+                Err(now) => tail = now,
+            }
+        }
+        // SAFETY: the exchange claimed this slot, and if it is the last one, the right to write `next`.
+        unsafe {
+            if !brought.is_null() {
+                Block::set_next(block(tail), brought);
+            }
+            Block::write(block(tail), index(tail), value);
+            Block::publish(block(tail), index(tail));
+        }
+        Ok(())
+    }
+
+    /// Pushes all values, next to each other, by one claim; or none.
+    pub(super) fn push_many(&self, values: &mut Vec<T>) -> Result<usize, PushError<()>> {
+        let count = values.len();
+        if count == 0 {
+            return Ok(0);
+        }
+        // A chain of blocks of our own, `brought` long.
+        let (mut first, mut brought) = (ptr::null_mut(), 0);
+        // ORDERING: Acquire for the answer `Closed`, as in `push_slow`; it pairs with the Release in `close`.
+        let mut tail = self.tail.load(Acquire);
+        let (mut crossings, surplus) = loop {
+            if is_closed(tail) {
+                self.put_all(first);
+                return Err(PushError::Closed(()));
+            }
+            let end = index(tail) + count;
+            let crossings = end / SLOTS;
+            while brought < crossings {
+                let block = self.take();
+                // SAFETY: the block is private to this thread.
+                unsafe { Block::set_next(block, first) };
+                first = block;
+                brought += 1;
+            }
+            // The last block of the new ones, where `tail` goes, and what an earlier attempt brought too many.
+            let (mut last, mut surplus) = (ptr::null_mut(), first);
+            for _ in 0..crossings {
+                last = surplus;
+                // SAFETY: the chain is private, and at least `crossings` long.
+                surplus = unsafe { Block::next(last) };
+            }
+            let next = if crossings == 0 {
+                tail.wrapping_byte_add(count)
+            } else {
+                position(last, end % SLOTS)
+            };
+            // ORDERING: Acquire and Release as in `push_slow`: blocks installed before, blocks installed here. On
+            // failure Acquire for the answer `Closed`.
+            match self.tail.compare_exchange_weak(tail, next, AcqRel, Acquire) {
+                Ok(_) => break (crossings, surplus),
+                Err(now) => tail = now,
+            }
+        };
+
+        let source = values.as_ptr();
+        // SAFETY: no element is claimed to be there. All `count` of them are moved out below, where nothing panics.
+        unsafe { values.set_len(0) };
+        let (mut block, mut index) = (block(tail), index(tail));
+        for offset in 0..count {
+            // SAFETY: within the vector's old length, and each element is read once.
+            let value = unsafe { source.add(offset).read() };
+            // SAFETY: the exchange claimed `count` slots from there on, over `crossings` new blocks. Each block lives
+            // until its last slot is published here (invariant 3), and `next` of a new block is read before `tail`'s
+            // block, whose `next` may already be another producer's, is reached.
+            unsafe {
+                Block::write(block, index, value);
+                if index == SLOTS - 1 {
+                    let next = first;
+                    crossings -= 1;
+                    if crossings > 0 {
+                        first = Block::next(next);
+                    }
+                    Block::set_next(block, next);
+                    Block::publish(block, index);
+                    (block, index) = (next, 0);
+                } else {
+                    Block::publish(block, index);
+                    index += 1;
+                }
+            }
+        }
+        self.put_all(surplus);
+        Ok(count)
+    }
+
+    /// Pops the oldest value if it is ready.
+    ///
+    /// # Safety
+    /// No other thread is in `pop` or `is_empty`, and calls are ordered by happens-before: there is one consumer.
+    #[inline]
+    pub(super) unsafe fn pop(&self) -> Result<T, PopError> {
+        self.head.with_mut(|head| {
+            // SAFETY: `head` is the consumer's (invariant 5), which the caller is.
+            let head = unsafe { &mut *head };
+            // SAFETY: `head` stands at the oldest slot that was not read, and its block was not left yet.
+            match unsafe { Block::read(head.block, head.index) } {
+                Some(value) => {
+                    head.index += 1;
+                    if head.index == SLOTS {
+                        self.retire(head);
+                    }
+                    Ok(value)
+                }
+                None => Err(self.pop_nothing(head)),
+            }
+        })
+    }
+
+    /// Leaves a block that was read to its end.
+    #[cold]
+    fn retire(&self, head: &mut Head<T>) {
+        let spent = head.block;
+        // SAFETY: the last slot was read, so `next` was written before, and the block is nobody else's any more
+        // (invariant 3); all its slots are empty.
+        unsafe {
+            *head = Head {
+                block: Block::next(spent),
+                index: 0,
+            };
+            self.spares.put(spent);
+        }
+    }
+
+    /// Why nothing is ready at the head.
+    #[cold]
+    fn pop_nothing(&self, head: &Head<T>) -> PopError {
+        // ORDERING: Acquire pairs with the Release in `close`: who is told `Closed` knows what the closer did before.
+        let tail = self.tail.load(Acquire);
+        // With nothing claimed at the head, and nothing to be claimed ever (invariant 6), nothing will come.
+        if tail == closed(position(head.block, head.index)) {
+            PopError::Closed
+        } else {
+            PopError::Empty
+        }
+    }
+
+    /// Whether no slot is claimed.
+    ///
+    /// # Safety
+    /// As for [`pop`](Self::pop), except that several threads may ask at the same time.
+    pub(super) unsafe fn is_empty(&self) -> bool {
+        // SAFETY: nobody changes `head` meanwhile, by the contract.
+        let head = self
+            .head
+            .with(|head| unsafe { position((*head).block, (*head).index) });
+        // ORDERING: Relaxed, nothing is reached through it; the answer is as old as the load.
+        let tail = self.tail.load(Relaxed);
+        tail.map_addr(|addr| addr & !CLOSED) == head
+    }
+
+    pub(super) fn close(&self) -> bool {
+        // ORDERING: Relaxed, a guess that the compare-exchange checks.
+        let mut tail = self.tail.load(Relaxed);
+        while !is_closed(tail) {
+            // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done before the
+            // close.
+            match self
+                .tail
+                .compare_exchange_weak(tail, closed(tail), Release, Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => tail = now,
+            }
+        }
+        false
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release in `close`, for whoever acts on the answer.
+        is_closed(self.tail.load(Acquire))
+    }
+
+    fn take(&self) -> *mut Block<T> {
+        self.spares.take()
+    }
+
+    /// Gives back a chain of blocks that were not needed.
+    fn put_all(&self, mut first: *mut Block<T>) {
+        while !first.is_null() {
+            let block = first;
+            // SAFETY: the chain is private to this thread, its slots were never used.
+            unsafe {
+                first = Block::next(block);
+                self.spares.put(block);
+            }
+        }
+    }
+
+    /// Pops and drops whatever is ready; a value whose drop panics does not keep the others alive.
+    ///
+    /// # Safety
+    /// As for [`pop`](Self::pop).
+    pub(super) unsafe fn clear(&self) {
+        struct Rest<'a, T>(&'a List<T>);
+        impl<T> Drop for Rest<'_, T> {
+            fn drop(&mut self) {
+                // SAFETY: the contract of `clear`, in which this lives.
+                while let Ok(value) = unsafe { self.0.pop() } {
+                    drop(value);
+                }
+            }
+        }
+        let rest = Rest(self);
+        // SAFETY: the contract of this function.
+        while let Ok(value) = unsafe { self.pop() } {
+            drop(value);
+        }
+        drop(rest);
+    }
+}
+
+impl<T> Drop for List<T> {
+    fn drop(&mut self) {
+        struct LastBlock<'a, T>(&'a List<T>);
+        impl<T> Drop for LastBlock<'_, T> {
+            fn drop(&mut self) {
+                // SAFETY: nobody else has the list, and blocks before this one were left, and given away, by `pop`.
+                self.0
+                    .head
+                    .with(|head| unsafe { Block::free((*head).block) });
+            }
+        }
+        let last = LastBlock(self);
+        // SAFETY: with `&mut self` nobody else is in any function of the list, and all pushes are over, so that
+        // everything claimed is ready.
+        unsafe { self.clear() };
+        drop(last);
+    }
+}
