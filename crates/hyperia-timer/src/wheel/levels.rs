@@ -1,0 +1,364 @@
+//! The levels, slots and lists that both front ends share, generic over how a node is reached.
+//!
+//! # Shape
+//! A time is a number of 64 bits, read as eleven digits of six bits (the top one has four). A timer
+//! stands at the level of the **highest digit in which its deadline differs from the wheel's time**, in
+//! the slot named by the deadline's digit there.
+//! ```text
+//!  level   10     9      8      7      6      5      4      3      2      1      0
+//!  digit [ 4b ][ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ]
+//!  slot   36 y  208 d  3.3 d  73 m   69 s   1.1 s  17 ms 262 us 4.1 us  64 ns   1 ns   (width)
+//! ```
+//! All of `u64` is covered: there is no overflow list, no clamp to a maximum, and no ring that wraps.
+//! One word per level says which slots hold something, one word which levels do. The lowest non-empty
+//! level and the lowest bit in its word name the nearest slot.
+//!
+//! # Invariants
+//! 1. A node's `place` is the slot whose list it is in, or `DETACHED`; a bit of `occupied` is set exactly
+//!    when that list is not empty, a bit of `levels` exactly when that word is not zero.
+//! 2. A node in slot `s` of level `l` was put there for a time that agrees with `elapsed` in all digits
+//!    above `l` and has digit `s` at `l`. So everything at a level is before everything at a higher one.
+//! 3. At level `l > 0` the slot of `elapsed`'s own digit is empty, unless bit `l` of `pending` is set: then
+//!    it is being taken apart. `elapsed` does not leave that slot's time before it is empty.
+//! 4. A node's deadline is never before the time it was put in place for, except for nodes that were
+//!    overdue when they came. It may be later: a reset to later only writes the deadline.
+//!
+//! # Moving the time
+//! The nearest slot is handled again and again until none begins before the new time. A slot of few
+//! nodes is read at once: what is due goes out sorted, the rest moves down. A fuller one is taken apart
+//! into the levels below, which is a radix sort by digits. Every move brings a node to a lower level, or
+//! to a later slot if it was re-armed, so a node is touched at most once per level and arming; an empty
+//! stretch of time costs nothing, however long.
+//!
+//! # Sources
+//! Varghese and Lauck, *Hashed and Hierarchical Timing Wheels*, 1987 (hierarchy); the radix heap of
+//! Ahuja, Mehlhorn, Orlin and Tarjan, 1990, as in Seastar's timer set (highest differing bit, nanoseconds);
+//! tokio's wheel (six-bit digits, occupancy words, lazy re-arming). Changed: the lowest level is one
+//! nanosecond wide, so there is no tick to round to; handing out is sorted; a step is bounded.
+
+use super::due::{BATCH, Due};
+use crate::time::NEVER;
+
+const DIGIT_BITS: u32 = 6;
+const SLOTS: usize = 1 << DIGIT_BITS;
+const LEVELS: usize = 11;
+/// Ten levels of 64 slots, and 16 at the top, where four bits are left.
+const SLOTS_TOTAL: usize = (LEVELS - 1) * SLOTS + 16;
+
+/// How many nodes of the nearest slot are read to find the earliest one exactly.
+const EXACT_MAX: usize = 64;
+
+/// The `place` of a node that stands in no list.
+pub(crate) const DETACHED: u16 = u16::MAX;
+
+/// Access to the nodes that the lists consist of.
+///
+/// A link is a name for a node: an index, or an address. The levels never make one up.
+pub(crate) trait Nodes {
+    type Link: Copy + PartialEq;
+    /// The link that leads nowhere.
+    const NIL: Self::Link;
+
+    fn deadline(&self, link: Self::Link) -> u64;
+    fn next(&self, link: Self::Link) -> Self::Link;
+    fn prev(&self, link: Self::Link) -> Self::Link;
+    fn place(&self, link: Self::Link) -> u16;
+    fn set_next(&mut self, link: Self::Link, next: Self::Link);
+    fn set_prev(&mut self, link: Self::Link, prev: Self::Link);
+    fn set_place(&mut self, link: Self::Link, place: u16);
+}
+
+/// How far a step came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Nothing is due any more.
+    Done,
+    /// The batch is full; call again after emptying it.
+    Full,
+    /// The budget is used up, and there is more to do.
+    More,
+}
+
+/// Lists of nodes by deadline. See the module.
+#[derive(Debug)]
+pub(crate) struct Levels<L> {
+    /// The wheel's time. Never goes back.
+    elapsed: u64,
+    /// Which slots of each level hold something.
+    occupied: [u64; LEVELS],
+    /// Which levels hold something.
+    levels: u16,
+    /// At which levels the slot of `elapsed` itself is being taken apart.
+    pending: u16,
+    heads: [L; SLOTS_TOTAL],
+}
+
+impl<L: Copy + PartialEq> Levels<L> {
+    /// Creates empty levels at time 0; `nil` is the link that leads nowhere.
+    pub(crate) const fn new(nil: L) -> Self {
+        Self {
+            elapsed: 0,
+            occupied: [0; LEVELS],
+            levels: 0,
+            pending: 0,
+            heads: [nil; SLOTS_TOTAL],
+        }
+    }
+
+    pub(crate) const fn elapsed(&self) -> u64 {
+        self.elapsed
+    }
+
+    /// Puts a detached node in place for `deadline`. A node for [`NEVER`] stays detached.
+    #[inline]
+    pub(crate) fn insert<N: Nodes<Link = L>>(&mut self, nodes: &mut N, link: L, deadline: u64) {
+        if deadline == NEVER {
+            nodes.set_place(link, DETACHED);
+            return;
+        }
+        let when = deadline.max(self.elapsed);
+        let level = level_of(when ^ self.elapsed);
+        let slot = digit(when, level);
+        let place = level * SLOTS + slot;
+        let head = self.heads[place];
+        nodes.set_next(link, head);
+        nodes.set_prev(link, N::NIL);
+        nodes.set_place(link, place as u16);
+        if head != N::NIL {
+            nodes.set_prev(head, link);
+        }
+        self.heads[place] = link;
+        self.occupied[level] |= 1 << slot;
+        self.levels |= 1 << level;
+    }
+
+    /// Takes a node out of its list. Does nothing to a detached one.
+    #[inline]
+    pub(crate) fn remove<N: Nodes<Link = L>>(&mut self, nodes: &mut N, link: L) {
+        let place = nodes.place(link);
+        if place == DETACHED {
+            return;
+        }
+        let (next, prev) = (nodes.next(link), nodes.prev(link));
+        if next != N::NIL {
+            nodes.set_prev(next, prev);
+        }
+        if prev != N::NIL {
+            nodes.set_next(prev, next);
+        } else {
+            self.heads[place as usize] = next;
+            if next == N::NIL {
+                self.vacate(place as usize / SLOTS, place as usize % SLOTS);
+            }
+        }
+        nodes.set_place(link, DETACHED);
+    }
+
+    /// When to call [`collect`](Self::collect) next: never late; exact unless the nearest slot is crowded
+    /// or holds a re-armed node, and then not before that slot begins.
+    pub(crate) fn next_deadline<N: Nodes<Link = L>>(&self, nodes: &N) -> Option<u64> {
+        if self.pending != 0 {
+            return Some(self.elapsed);
+        }
+        let (level, slot) = self.nearest()?;
+        let start = self.start(level, slot);
+        // Where everything here was re-armed to later, the next slot may begin before it.
+        let mut earliest = (start | mask(level)).saturating_add(1);
+        let mut link = self.heads[level * SLOTS + slot];
+        for _ in 0..EXACT_MAX {
+            if link == N::NIL {
+                return Some(earliest).filter(|&earliest| earliest != NEVER);
+            }
+            earliest = earliest.min(nodes.deadline(link));
+            link = nodes.next(link);
+        }
+        if link == N::NIL {
+            Some(earliest)
+        } else {
+            Some(start)
+        }
+    }
+
+    /// Moves the time forward to `now` (a `now` before the wheel's time counts as that), handing out what
+    /// is due in the order of the deadlines.
+    ///
+    /// Hands out or moves at most `budget` nodes and takes that many from it. What is handed out is
+    /// detached.
+    pub(crate) fn collect<N: Nodes<Link = L>>(
+        &mut self,
+        nodes: &mut N,
+        now: u64,
+        budget: &mut usize,
+        due: &mut Due<L>,
+    ) -> Progress {
+        let now = now.min(NEVER - 1).max(self.elapsed);
+        loop {
+            // Invariant 3: while a slot is taken apart, time stays inside it.
+            let limit = match self.pending {
+                0 => now,
+                pending => now.min(self.elapsed | mask(pending.trailing_zeros() as usize)),
+            };
+            let Some((level, slot)) = self.nearest() else {
+                self.elapsed = now;
+                return Progress::Done;
+            };
+            // The nearest slot of a pending level is the one that is taken apart; it begins at or
+            // before `elapsed`. Whatever is below it comes first, once due.
+            let unfinished = self.pending.trailing_zeros() as usize;
+            let begun = self.start(level, slot) <= limit;
+            if !begun && self.pending == 0 {
+                self.elapsed = now;
+                return Progress::Done;
+            }
+            if *budget == 0 {
+                return Progress::More;
+            }
+            if !begun || level == unfinished {
+                self.take_apart(nodes, unfinished, budget);
+            } else if due.is_full() {
+                return Progress::Full;
+            } else if level == 0 {
+                self.take_instant(nodes, slot, budget, due);
+            } else if !self.take_slot(nodes, level, slot, limit, budget, due) {
+                return Progress::Full;
+            }
+        }
+    }
+
+    /// Hands out what stands in a slot of the lowest level, as far as budget and room go.
+    fn take_instant<N: Nodes<Link = L>>(
+        &mut self,
+        nodes: &mut N,
+        slot: usize,
+        budget: &mut usize,
+        due: &mut Due<L>,
+    ) {
+        self.elapsed = self.start(0, slot);
+        let first = due.len();
+        let mut link = self.heads[slot];
+        while link != N::NIL && *budget > 0 && !due.is_full() {
+            *budget -= 1;
+            let deadline = nodes.deadline(link);
+            self.remove(nodes, link);
+            if deadline <= self.elapsed {
+                due.push(deadline, link);
+            } else {
+                self.insert(nodes, link, deadline);
+            }
+            link = self.heads[slot];
+        }
+        // All have this one deadline, but for those that were overdue when they came.
+        due.sort_from(first);
+    }
+
+    /// Handles a slot above the lowest level that has begun. A slot of more nodes than a batch or the
+    /// budget holds becomes pending. Returns false if an emptier batch is needed.
+    fn take_slot<N: Nodes<Link = L>>(
+        &mut self,
+        nodes: &mut N,
+        level: usize,
+        slot: usize,
+        limit: u64,
+        budget: &mut usize,
+        due: &mut Due<L>,
+    ) -> bool {
+        let start = self.start(level, slot);
+        let first = due.len();
+        let mut link = self.heads[level * SLOTS + slot];
+        while link != N::NIL && !due.is_full() {
+            due.push(nodes.deadline(link), link);
+            link = nodes.next(link);
+        }
+        let count = due.len() - first;
+        let fits = link == N::NIL;
+        if !fits && count < BATCH {
+            due.truncate(first);
+            return false;
+        }
+        if !fits || count > *budget {
+            due.truncate(first);
+            self.elapsed = start;
+            self.pending |= 1 << level;
+            return true;
+        }
+        *budget -= count;
+        self.heads[level * SLOTS + slot] = N::NIL;
+        self.vacate(level, slot);
+        self.elapsed = limit.min(start | mask(level));
+        let mut index = first;
+        while index < due.len() {
+            let (deadline, link) = due.get(index);
+            if deadline <= self.elapsed {
+                nodes.set_place(link, DETACHED);
+                index += 1;
+            } else {
+                due.swap_remove(index);
+                self.insert(nodes, link, deadline);
+            }
+        }
+        due.sort_from(first);
+        true
+    }
+
+    /// Moves nodes of the pending slot of `level` down, as far as the budget goes.
+    #[cold]
+    fn take_apart<N: Nodes<Link = L>>(&mut self, nodes: &mut N, level: usize, budget: &mut usize) {
+        let place = level * SLOTS + digit(self.elapsed, level);
+        while *budget > 0 && self.heads[place] != N::NIL {
+            *budget -= 1;
+            let link = self.heads[place];
+            // Taking the last one out ends the pending state.
+            self.remove(nodes, link);
+            let deadline = nodes.deadline(link);
+            self.insert(nodes, link, deadline);
+        }
+    }
+
+    /// The slot that comes first, as level and slot.
+    #[inline]
+    fn nearest(&self) -> Option<(usize, usize)> {
+        if self.levels == 0 {
+            return None;
+        }
+        let level = self.levels.trailing_zeros() as usize;
+        Some((level, self.occupied[level].trailing_zeros() as usize))
+    }
+
+    /// The first moment of a slot.
+    #[inline]
+    fn start(&self, level: usize, slot: usize) -> u64 {
+        let shift = level as u32 * DIGIT_BITS;
+        // At the top level nothing is above.
+        let above = u64::MAX.checked_shl(shift + DIGIT_BITS).unwrap_or(0);
+        self.elapsed & above | (slot as u64) << shift
+    }
+
+    /// Notes that a slot has become empty.
+    fn vacate(&mut self, level: usize, slot: usize) {
+        self.occupied[level] &= !(1 << slot);
+        if self.occupied[level] == 0 {
+            self.levels &= !(1 << level);
+        }
+        if slot == digit(self.elapsed, level) {
+            self.pending &= !(1 << level);
+        }
+    }
+}
+
+/// The highest level in which two times differ, from their exclusive or.
+#[inline]
+fn level_of(difference: u64) -> usize {
+    ((u64::BITS - 1 - (difference | 1).leading_zeros()) / DIGIT_BITS) as usize
+}
+
+/// The digit of a time at a level.
+#[inline]
+fn digit(time: u64, level: usize) -> usize {
+    (time >> (level as u32 * DIGIT_BITS)) as usize % SLOTS
+}
+
+/// The bits below a level's digit: a slot spans the times that differ in these alone.
+#[inline]
+fn mask(level: usize) -> u64 {
+    (1 << (level as u32 * DIGIT_BITS)) - 1
+}
