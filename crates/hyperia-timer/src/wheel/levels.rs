@@ -192,32 +192,49 @@ impl<L: Copy + PartialEq> Levels<L> {
         due: &mut Due<L>,
     ) -> Progress {
         let now = now.min(NEVER - 1).max(self.elapsed);
+        let mut ahead = *budget / 2;
         loop {
+            if self.pending != 0 {
+                // Order wants the unfinished slot first. If all of it is due, it gets its way; if not,
+                // it may be large and far from due, and gets half the budget before what is due below.
+                let last = self.elapsed | mask(self.pending.trailing_zeros() as usize);
+                let share = if last <= now {
+                    *budget
+                } else {
+                    ahead.min(*budget)
+                };
+                let moved = self.take_apart(nodes, share);
+                *budget -= moved;
+                ahead = ahead.saturating_sub(moved);
+            }
             // Invariant 3: while a slot is taken apart, time stays inside it.
             let limit = match self.pending {
                 0 => now,
                 pending => now.min(self.elapsed | mask(pending.trailing_zeros() as usize)),
             };
-            let Some((level, slot)) = self.nearest() else {
-                self.elapsed = now;
-                return Progress::Done;
+            let due_slot = self
+                .nearest()
+                .filter(|&(level, slot)| self.start(level, slot) <= limit);
+            let Some((level, slot)) = due_slot.filter(|&(level, _)| self.pending >> level & 1 == 0)
+            else {
+                if self.pending == 0 {
+                    self.elapsed = now;
+                    return Progress::Done;
+                }
+                if *budget == 0 {
+                    return Progress::More;
+                }
+                // Nothing due below it: the unfinished slot gets the rest.
+                *budget -= self.take_apart(nodes, *budget);
+                continue;
             };
-            // The nearest slot of a pending level is the one that is taken apart; it begins at or
-            // before `elapsed`. Whatever is below it comes first, once due.
-            let unfinished = self.pending.trailing_zeros() as usize;
-            let begun = self.start(level, slot) <= limit;
-            if !begun && self.pending == 0 {
-                self.elapsed = now;
-                return Progress::Done;
-            }
             if *budget == 0 {
                 return Progress::More;
             }
-            if !begun || level == unfinished {
-                self.take_apart(nodes, unfinished, budget);
-            } else if due.is_full() {
+            if due.is_full() {
                 return Progress::Full;
-            } else if level == 0 {
+            }
+            if level == 0 {
                 self.take_instant(nodes, slot, budget, due);
             } else if !self.take_slot(nodes, level, slot, limit, budget, due) {
                 return Progress::Full;
@@ -300,18 +317,21 @@ impl<L: Copy + PartialEq> Levels<L> {
         true
     }
 
-    /// Moves nodes of the pending slot of `level` down, as far as the budget goes.
+    /// Moves up to `count` nodes of the lowest pending slot down; returns how many.
     #[cold]
-    fn take_apart<N: Nodes<Link = L>>(&mut self, nodes: &mut N, level: usize, budget: &mut usize) {
+    fn take_apart<N: Nodes<Link = L>>(&mut self, nodes: &mut N, count: usize) -> usize {
+        let level = self.pending.trailing_zeros() as usize;
         let place = level * SLOTS + digit(self.elapsed, level);
-        while *budget > 0 && self.heads[place] != N::NIL {
-            *budget -= 1;
+        let mut moved = 0;
+        while moved < count && self.heads[place] != N::NIL {
+            moved += 1;
             let link = self.heads[place];
             // Taking the last one out ends the pending state.
             self.remove(nodes, link);
             let deadline = nodes.deadline(link);
             self.insert(nodes, link, deadline);
         }
+        moved
     }
 
     /// The slot that comes first, as level and slot.

@@ -281,10 +281,10 @@ impl<T> Wheel<T> {
     ///
     /// A `now` before the wheel's time counts as the wheel's time.
     ///
-    /// Timers come in the order of their deadlines; equal deadlines in no particular order. The
-    /// order holds within a call, and from call to call unless one ran out of budget: then timers that
-    /// became due in between may overtake some of those that were left over, so that a crowd delays only
-    /// itself.
+    /// Timers come in the order of their deadlines; equal deadlines in no particular order. Overdue ones
+    /// that were inserted as such come first. The order holds within a call, and from call to call unless
+    /// one ran out of budget in the midst of a crowd: of timers whose deadlines lie as close together as
+    /// they lie to `now`, more than half a budget. Those may be overtaken, so that a crowd delays only itself.
     ///
     /// If `expire` panics, its timer is gone; the others stay.
     ///
