@@ -237,10 +237,8 @@ impl Readiness {
 
     /// Takes note of an event for the owner `generation`. `None`: that owner has left.
     pub(crate) fn deliver(&self, generation: u32, report: Report) -> Option<Wakes> {
-        let mut word = {
-            // ORDERING: Relaxed, a first guess; the kernel has ordered the registration before its event.
-            self.word.load(Relaxed)
-        };
+        // ORDERING: Relaxed, a first guess; the kernel has ordered the registration before its event.
+        let mut word = self.word.load(Relaxed);
         loop {
             if (word >> GENERATION_SHIFT) as u32 != generation {
                 return None;
@@ -325,11 +323,9 @@ impl Readiness {
 
     /// The owner leaves: the word of the next one.
     pub(crate) fn retire(&self) {
-        let next = {
-            // ORDERING: Relaxed; only the owner, who is calling, changes the generation.
-            let word = self.word.load(Relaxed);
-            (word & GENERATION_MASK).wrapping_add(GENERATION_ONE) | SHARED
-        };
+        // ORDERING: Relaxed; only the owner, who is calling, changes the generation.
+        let word = self.word.load(Relaxed);
+        let next = (word & GENERATION_MASK).wrapping_add(GENERATION_ONE) | SHARED;
         // ORDERING: Relaxed; a delivery that comes later in the order of the word finds another
         // generation, one that came before is overwritten. The next owner gets the slot under a lock,
         // or, if the reactor was dropped (whose bit is overwritten, too), there is none.
@@ -338,10 +334,8 @@ impl Readiness {
 
     /// The reactor has been dropped: no event will come any more.
     pub(crate) fn abandon(&self) -> Wakes {
-        let mut word = {
-            // ORDERING: Relaxed, checked by the exchange below.
-            self.word.load(Relaxed)
-        };
+        // ORDERING: Relaxed, a guess that the exchange below checks.
+        let mut word = self.word.load(Relaxed);
         loop {
             // ORDERING: Acquire pairs with the Release in `announce`: the wakers behind the bits are in
             // their places. Nothing is published beside the bit.

@@ -12,7 +12,7 @@ use futures_core::FusedFuture;
 use hyperia_wait::Wait;
 
 use crate::error::ReactorGone;
-use crate::handle::Shared;
+use crate::handle::{Handle, Shared};
 use crate::readiness::{Direction, Place, Ready, Seen};
 use crate::slots::Slot;
 
@@ -51,6 +51,12 @@ impl Registration {
     /// Removes `fd`, with which this was made, from the reactor.
     pub(crate) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         self.shared.epoll.delete(fd)
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        Handle {
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     #[inline]

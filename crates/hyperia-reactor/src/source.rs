@@ -7,6 +7,7 @@ use core::task::{Context, Poll, ready};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use crate::handle::Handle;
 use crate::readiness::{Direction, Ready};
 use crate::registration::{Readiness, Registration};
 
@@ -79,6 +80,11 @@ impl<S: AsFd> Source<S> {
     /// The registered object.
     pub fn get_ref(&self) -> &S {
         &self.io
+    }
+
+    /// A handle of the reactor with which this is registered.
+    pub fn handle(&self) -> Handle {
+        self.registration.handle()
     }
 
     /// Takes the object out of the reactor.
