@@ -1,0 +1,217 @@
+//! Running commands under a deadline.
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// For builds: generous, because a cold build on a busy machine is slow and rarely hangs.
+pub(crate) const BUILD_DEADLINE: Duration = Duration::from_secs(45 * 60);
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Success,
+    /// With how it failed, in words.
+    Failure(String),
+    /// It was killed at its deadline.
+    Deadline(Duration),
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) end: End,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) time: Duration,
+}
+
+impl Outcome {
+    pub(crate) fn is_success(&self) -> bool {
+        self.end == End::Success
+    }
+
+    /// Why it failed and the end of what it said; for a report.
+    pub(crate) fn explain(&self, what: &str) -> String {
+        let end = match &self.end {
+            End::Success => "succeeded".to_owned(),
+            End::Failure(how) => how.clone(),
+            End::Deadline(limit) => format!("was killed after {} s", limit.as_secs()),
+        };
+        let said = [last_lines(&self.stderr, 80), last_lines(&self.stdout, 120)].concat();
+        format!("{what}: {end}\n{said}")
+    }
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<_> = text.lines().filter(|line| !is_progress(line)).collect();
+    let skipped = lines.len().saturating_sub(count);
+    let mut result = String::new();
+    if skipped > 0 {
+        result = format!("    ... {skipped} lines more\n");
+    }
+    for line in &lines[skipped..] {
+        result += &format!("    {line}\n");
+    }
+    result
+}
+
+fn is_progress(line: &str) -> bool {
+    [
+        "Compiling ",
+        "Checking ",
+        "Downloaded ",
+        "Downloading ",
+        "Blocking ",
+    ]
+    .iter()
+    .any(|word| line.trim_start().starts_with(word))
+}
+
+/// Runs `command` to its end, or kills it at the deadline.
+pub(crate) fn run(command: &mut Command, deadline: Duration) -> Outcome {
+    run_watched(command, deadline, |_| ())
+}
+
+/// [`run`] for a command that runs others, which must end with it: it gets a process group.
+pub(crate) fn run_group(command: &mut Command, deadline: Duration) -> Outcome {
+    run_watched(command.process_group(0), deadline, |child| {
+        // The group has the child's number. Where there is no `kill`, the child alone must do.
+        let group = format!("-{}", child.id());
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &group])
+            .stderr(Stdio::null())
+            .status();
+    })
+}
+
+fn run_watched(command: &mut Command, limit: Duration, kill: impl Fn(&Child)) -> Outcome {
+    let start = Instant::now();
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            let program = command.get_program().to_string_lossy();
+            return Outcome {
+                end: End::Failure(format!("cannot start {program}: {error}")),
+                stdout: String::new(),
+                stderr: String::new(),
+                time: start.elapsed(),
+            };
+        }
+    };
+    let (sender, lines) = channel();
+    read_lines(child.stdout.take(), 0, sender.clone());
+    read_lines(child.stderr.take(), 1, sender);
+    let mut said = [String::new(), String::new()];
+    let mut status = None;
+    let mut deadline = start + limit;
+    let end = loop {
+        if status.is_none() {
+            status = child.try_wait().ok().flatten();
+            if status.is_some() {
+                // A grandchild may hold the pipes open: what it says is not waited for.
+                deadline = deadline.min(Instant::now() + Duration::from_secs(2));
+            }
+        }
+        match lines.recv_timeout(Duration::from_millis(20)) {
+            Ok((stream, line)) => said[stream] += &line,
+            Err(RecvTimeoutError::Disconnected) if status.is_some() => break false,
+            // The pipes are closed, the status is about to be there.
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(1)),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if Instant::now() >= deadline {
+            break status.is_none();
+        }
+    };
+    if end {
+        kill(&child);
+        // It may have ended by itself in between.
+        let _ = child.kill();
+        let _ = child.wait();
+        // What was said before the kill, and is still in the pipes.
+        while let Ok((stream, line)) = lines.recv_timeout(Duration::from_millis(200)) {
+            said[stream] += &line;
+        }
+    }
+    let end = match status {
+        Some(status) if status.success() => End::Success,
+        Some(status) => End::Failure(format!("failed ({status})")),
+        None => End::Deadline(limit),
+    };
+    let [stdout, stderr] = said;
+    Outcome {
+        end,
+        stdout,
+        stderr,
+        time: start.elapsed(),
+    }
+}
+
+fn read_lines(
+    pipe: Option<impl Read + Send + 'static>,
+    stream: usize,
+    to: Sender<(usize, String)>,
+) {
+    let Some(pipe) = pipe else { return };
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while reader
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|count| count > 0)
+        {
+            if to
+                .send((stream, String::from_utf8_lossy(&line).into_owned()))
+                .is_err()
+            {
+                return;
+            }
+            line.clear();
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn output_and_status_are_kept_apart() {
+        let outcome = run(&mut shell("echo out; echo err >&2; exit 3"), LONG);
+        assert_eq!(
+            (outcome.stdout.as_str(), outcome.stderr.as_str()),
+            ("out\n", "err\n")
+        );
+        assert!(matches!(&outcome.end, End::Failure(how) if how.contains('3')));
+        assert!(run(&mut shell("true"), LONG).is_success());
+    }
+
+    #[test]
+    fn a_hang_ends_at_the_deadline_and_what_was_said_is_kept() {
+        let limit = Duration::from_millis(200);
+        let outcome = run_group(&mut shell("echo before; sleep 600; echo after"), limit);
+        assert_eq!(outcome.end, End::Deadline(limit));
+        assert_eq!(outcome.stdout, "before\n");
+        assert!(outcome.time < LONG);
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_a_failure() {
+        let outcome = run(&mut Command::new("/nowhere/at-all"), LONG);
+        assert!(matches!(&outcome.end, End::Failure(how) if how.contains("cannot start")));
+    }
+}

@@ -1,0 +1,163 @@
+//! `cargo xtask test-all`: what must pass before anything is handed in.
+mod cases;
+mod examples;
+pub(crate) mod models;
+mod no_std;
+mod sanitizer;
+
+use crate::arguments::Arguments;
+use crate::process::{self, BUILD_DEADLINE};
+use crate::report::{Report, Tally};
+use crate::tidy;
+use crate::workspace::Workspace;
+use std::process::{Command, ExitCode};
+
+/// What a step gets.
+pub(crate) struct Context<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) arguments: Arguments,
+}
+
+type Step = fn(&Context<'_>, &mut Tally<'_>);
+
+/// In this order: what is quick and often wrong comes first.
+const STEPS: &[(&str, Step)] = &[
+    ("fmt", fmt),
+    ("tidy", tidy_step),
+    ("clippy", clippy),
+    ("tests", cases::tests),
+    ("doctests", cases::doctests),
+    ("features", features),
+    ("no_std", no_std::no_std),
+    ("loom", models::loom),
+    ("shuttle", models::shuttle),
+    ("examples", examples::examples),
+    ("benches", benches),
+    ("docs", docs),
+    ("asan", sanitizer::address),
+];
+
+/// The names of the steps, in order.
+pub(crate) fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|(name, _)| *name).collect()
+}
+
+/// Runs the command.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode, String> {
+    let arguments = Arguments::parse(arguments, &names(), &[], workspace)?;
+    let context = Context {
+        workspace,
+        arguments,
+    };
+    let mut report = Report::default();
+    for (name, step) in STEPS {
+        if context.arguments.wants_step(name) {
+            report.step(name, |tally| step(&context, tally));
+        }
+    }
+    Ok(report.finish())
+}
+
+impl Context<'_> {
+    /// `cargo` with `args` and `-p` for each crate asked for; without any, the default members.
+    pub(crate) fn cargo(&self, args: &[&str]) -> Command {
+        let mut command = self.workspace.cargo(args);
+        for name in &self.arguments.crates {
+            command.args(["-p", name]);
+        }
+        command
+    }
+}
+
+/// Runs a build-like command; one case.
+pub(crate) fn check(command: &mut Command, tally: &mut Tally<'_>, what: &str) {
+    let outcome = process::run(command, BUILD_DEADLINE);
+    tally.check(if outcome.is_success() {
+        Ok(())
+    } else {
+        Err(outcome.explain(what))
+    });
+}
+
+fn fmt(context: &Context<'_>, tally: &mut Tally<'_>) {
+    check(
+        &mut context.workspace.cargo(&["fmt", "--all", "--check"]),
+        tally,
+        "cargo fmt",
+    );
+}
+
+fn tidy_step(context: &Context<'_>, tally: &mut Tally<'_>) {
+    tidy::check(context.workspace, tally);
+}
+
+fn clippy(context: &Context<'_>, tally: &mut Tally<'_>) {
+    let mut command = context.cargo(&["clippy", "--all-targets"]);
+    check(
+        command.args(["--", "-D", "warnings"]),
+        tally,
+        "cargo clippy",
+    );
+}
+
+/// Every crate alone, and each of its features alone: at the root they would be unified.
+fn features(context: &Context<'_>, tally: &mut Tally<'_>) {
+    for package in context.workspace.crates() {
+        if !context.arguments.wants_crate(&package.name) || !package.is_default {
+            continue;
+        }
+        let name = package.name.as_str();
+        let mut builds = vec![vec![]];
+        if !package.features.is_empty() {
+            builds.push(vec!["--no-default-features"]);
+            builds.push(vec!["--all-features"]);
+        }
+        for feature in &package.features {
+            builds.push(vec!["--no-default-features", "--features", feature]);
+        }
+        tally.say(format!("{name}: {} builds", builds.len()));
+        for build in builds {
+            // Clippy rather than check: its flags reach our code only, so dependencies stay built.
+            let mut command = context.workspace.cargo(&["clippy", "-p", name]);
+            let what = format!("cargo clippy -p {name} {}", build.join(" "));
+            check(
+                command.args(build).args(["--", "-D", "warnings"]),
+                tally,
+                &what,
+            );
+        }
+    }
+}
+
+/// Benches compile and run once, those against other crates included.
+fn benches(context: &Context<'_>, tally: &mut Tally<'_>) {
+    for package in context.workspace.crates() {
+        if !context.arguments.wants_crate(&package.name) {
+            continue;
+        }
+        let name = package.name.as_str();
+        let peers = package.features.iter().any(|feature| feature == "peers");
+        let features: &[&str] = if peers { &["--features", "peers"] } else { &[] };
+        if peers {
+            let mut clippy = context
+                .workspace
+                .cargo(&["clippy", "--all-targets", "-p", name]);
+            let clippy = clippy.args(features).args(["--", "-D", "warnings"]);
+            check(clippy, tally, "clippy of the comparison");
+        }
+        if package.targets("bench").next().is_some() || peers {
+            // Without criterion's `--bench` flag every bench runs once.
+            let mut command = context.workspace.cargo(&["test", "--benches", "-p", name]);
+            cases::build_and_run(command.args(features), &[], cases::DEADLINE, tally);
+        }
+    }
+}
+
+fn docs(context: &Context<'_>, tally: &mut Tally<'_>) {
+    let mut command = context.cargo(&["doc", "--no-deps"]);
+    check(
+        command.env("RUSTDOCFLAGS", "-D warnings"),
+        tally,
+        "cargo doc",
+    );
+}

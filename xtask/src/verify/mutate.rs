@@ -1,0 +1,239 @@
+//! Ordering mutation: every ordering is weakened to Relaxed, and every fence taken out, one at a
+//! time, in a copy of the workspace; a model or a test must notice. What survives is either stronger
+//! than it needs to be, or nothing tests it.
+use crate::arguments::Arguments;
+use crate::report::Tally;
+use crate::suite;
+use crate::test_all::models::{has_models, loom_cargo, targets};
+use crate::tidy::source::{Source, imports, is_word, item_end, line_of, words};
+use crate::workspace::{Package, Workspace};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// A mutant may hang instead of failing; ordinary runs take seconds.
+const DEADLINE: Duration = Duration::from_secs(240);
+const STRONGER: [&str; 4] = ["Acquire", "Release", "AcqRel", "SeqCst"];
+
+/// One change to one file.
+#[derive(Debug, PartialEq, Eq)]
+struct Mutation {
+    line: usize,
+    from: usize,
+    to: usize,
+    with: &'static str,
+    what: String,
+}
+
+/// What became of a mutant.
+enum Fate {
+    Killed(String),
+    Survived,
+    Unbuilt(String),
+}
+
+/// Mutates the crates that have models.
+pub(super) fn mutate(workspace: &Workspace, arguments: &Arguments, tally: &mut Tally<'_>) {
+    let folder = workspace.target.join("mutate");
+    let copy = Workspace {
+        root: folder.join("tree"),
+        target: folder.join("build"),
+        ..workspace.clone()
+    };
+    if let Err(error) = copy_workspace(&workspace.root, &copy.root) {
+        return tally.fail(format!(
+            "cannot copy the workspace to {}: {error}",
+            copy.root.display()
+        ));
+    }
+    for package in workspace.crates() {
+        if !package.has_loom || !has_models(package) || !arguments.wants_crate(&package.name) {
+            continue;
+        }
+        let (mut killed, mut all) = (0, 0);
+        for path in package.rust_files("src") {
+            let Ok(source) = Source::read(&path, &workspace.root, package) else {
+                continue;
+            };
+            let target = copy.root.join(&source.name);
+            for mutation in mutations(&source) {
+                let Mutation { from, to, with, .. } = mutation;
+                let text = [&source.text[..from], with, &source.text[to..]].concat();
+                let fate = match std::fs::write(&target, text) {
+                    Ok(()) => judge(&copy, package),
+                    Err(error) => Fate::Unbuilt(error.to_string()),
+                };
+                if let Err(error) = std::fs::write(&target, &source.text) {
+                    return tally.fail(format!("cannot restore {}: {error}", target.display()));
+                }
+                let site = format!("{}:{}: {}", source.name, mutation.line, mutation.what);
+                all += 1;
+                match fate {
+                    Fate::Killed(by) => {
+                        killed += 1;
+                        tally.pass(1);
+                        tally.say(format!("killed   {site} (by {by})"));
+                    }
+                    Fate::Survived => tally.fail(format!("survived {site}")),
+                    Fate::Unbuilt(why) => tally.fail(format!("not built {site}: {why}")),
+                }
+            }
+        }
+        tally.say(format!("{}: killed {killed} of {all}", package.name));
+    }
+}
+
+/// Every way to weaken one place of the product code.
+fn mutations(source: &Source) -> Vec<Mutation> {
+    let code = &source.product;
+    let imported: Vec<_> = words(code, "use")
+        .map(|at| (at, item_end(code, at)))
+        .collect();
+    let is_import = |at| imported.iter().any(|&(from, to)| (from..to).contains(&at));
+    debug_assert!(imported.len() <= imports(code).len());
+    let mut found = Vec::new();
+    // Calls only; `fn fence(` would be a definition, which primitive.rs alone has.
+    for from in words(code, "fence").filter(|&at| code[at + 5..].starts_with('(') && !is_import(at))
+    {
+        let Some(length) = code[from..].find(')') else {
+            continue;
+        };
+        let what = format!("{} removed", &code[from..=from + length]);
+        found.push((from, from + length + 1, "()", what));
+    }
+    let fences: Vec<_> = found.iter().map(|&(from, to, ..)| (from, to)).collect();
+    for ordering in STRONGER {
+        for from in words(code, ordering) {
+            let in_fence = fences
+                .iter()
+                .any(|&(start, end)| (start..end).contains(&from));
+            // `Ordering::Acquire` is replaced by its last segment, like the bare name.
+            let is_path = code[from + ordering.len()..].starts_with("::");
+            if !in_fence && !is_import(from) && !is_path {
+                found.push((
+                    from,
+                    from + ordering.len(),
+                    "Relaxed",
+                    operation(code, from, ordering),
+                ));
+            }
+        }
+    }
+    found.sort_by_key(|&(from, ..)| from);
+    found
+        .into_iter()
+        .map(|(from, to, with, what)| Mutation {
+            line: line_of(code, from),
+            from,
+            to,
+            with,
+            what,
+        })
+        .collect()
+}
+
+/// `compare_exchange Acquire -> Relaxed`: the method whose argument the ordering is.
+fn operation(code: &str, at: usize, ordering: &str) -> String {
+    let mut depth = 0;
+    let open = code[..at].char_indices().rev().find(|(_, c)| {
+        match c {
+            ')' => depth += 1,
+            '(' if depth == 0 => return true,
+            '(' => depth -= 1,
+            _ => {}
+        }
+        false
+    });
+    let before = open.map_or("", |(open, _)| &code[..open]);
+    let name = before
+        .rsplit(|c: char| !(c.is_ascii() && is_word(c as u8)))
+        .next()
+        .unwrap_or_default();
+    format!("{name} {ordering} -> Relaxed")
+}
+
+fn judge(copy: &Workspace, package: &Package) -> Fate {
+    let name = package.name.as_str();
+    let mut models = loom_cargo(copy, &["test", "--release", "-p", name]);
+    models.args(targets(package));
+    let mut tests = copy.cargo(&["test", "--lib", "--tests", "-p", name]);
+    tests.env("CARGO_TARGET_DIR", &copy.target);
+    for command in [&mut models, &mut tests] {
+        let binaries = match suite::build(command) {
+            Ok(binaries) => binaries,
+            Err(why) => return Fate::Unbuilt(why),
+        };
+        for binary in binaries {
+            let ran = suite::run(&binary, &[], &[], DEADLINE);
+            if let Some(failure) = ran.failures.first() {
+                return Fate::Killed(format!("{}: {failure}", binary.label));
+            }
+        }
+    }
+    Fate::Survived
+}
+
+/// Copies what cargo needs; files that are the same stay, so that they need not be built again.
+fn copy_workspace(from: &Path, to: &Path) -> io::Result<()> {
+    for name in ["crates", "examples", "xtask"] {
+        // What was deleted since the last copy must not be built.
+        match std::fs::remove_dir_all(to.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => copy_folder(&from.join(name), &to.join(name))?,
+        }
+    }
+    for name in ["Cargo.toml", "Cargo.lock", "README.md"] {
+        std::fs::copy(from.join(name), to.join(name))?;
+    }
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy_folder(&from, &to)?;
+        } else {
+            std::fs::copy(&from, &to)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ordering_and_every_fence_is_a_mutation() {
+        let source = Source::sample(
+            "use crate::primitive::Ordering::{self, Acquire, Release};\n\
+             fn f() {\n    // Acquire in a comment\n    if x.compare_exchange(a(b), c, AcqRel, Acquire).is_ok() {\n\
+                     y.store(1, Release);\n    }\n    fence(SeqCst);\n    z.load(Relaxed);\n}\n",
+        );
+        let what: Vec<_> = mutations(&source)
+            .into_iter()
+            .map(|one| (one.line, one.what))
+            .collect();
+        let expected = [
+            (4, "compare_exchange AcqRel -> Relaxed"),
+            (4, "compare_exchange Acquire -> Relaxed"),
+            (5, "store Release -> Relaxed"),
+            (7, "fence(SeqCst) removed"),
+        ];
+        assert_eq!(what, expected.map(|(line, what)| (line, what.to_owned())));
+    }
+
+    #[test]
+    fn a_mutation_changes_its_place_and_nothing_else() {
+        let source = Source::sample("fn f() { x.load(Acquire); /* é */ y.load(Acquire); }\n");
+        let Mutation { from, to, with, .. } = mutations(&source).remove(1);
+        let text = [&source.text[..from], with, &source.text[to..]].concat();
+        assert_eq!(
+            text,
+            "fn f() { x.load(Acquire); /* é */ y.load(Relaxed); }\n"
+        );
+    }
+}
