@@ -75,10 +75,8 @@ fn is_replaced(path: &str) -> bool {
 pub(super) fn copies(sources: &[Source]) -> Vec<String> {
     let mut first: BTreeMap<String, (String, &Source)> = BTreeMap::new();
     let mut findings = Vec::new();
-    for source in sources
-        .iter()
-        .filter(|source| source.file() == "primitive.rs")
-    {
+    let is_copy = |source: &&Source| source.is_published && source.file() == "primitive.rs";
+    for source in sources.iter().filter(is_copy) {
         for (key, text) in items(source) {
             match first.get(&key) {
                 Some((other, of)) if *other != text => findings.push(format!(
