@@ -1,0 +1,168 @@
+//! The bounded mpmc queue against crossbeam's `ArrayQueue`.
+use crossbeam_queue::ArrayQueue;
+use hyperia_bench::{Comparison, Load, Sample, measure, measure_threads, version};
+use hyperia_queue::mpmc::Queue;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+const CAPACITY: usize = 1024;
+const BATCH: usize = 32;
+
+/// What both have.
+trait Bounded: Sync {
+    fn try_push(&self, value: u64) -> bool;
+    fn try_pop(&self) -> Option<u64>;
+}
+
+impl Bounded for Queue<u64> {
+    fn try_push(&self, value: u64) -> bool {
+        self.push(value).is_ok()
+    }
+    fn try_pop(&self) -> Option<u64> {
+        self.pop().ok()
+    }
+}
+
+impl Bounded for ArrayQueue<u64> {
+    fn try_push(&self, value: u64) -> bool {
+        self.push(value).is_ok()
+    }
+    fn try_pop(&self) -> Option<u64> {
+        self.pop()
+    }
+}
+
+/// The same waiting for both: spin a little, then let the other side run.
+fn until<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
+    let mut tries = 0_u32;
+    loop {
+        if let Some(value) = attempt() {
+            return value;
+        }
+        tries += 1;
+        if tries.is_multiple_of(64) {
+            std::thread::yield_now();
+        } else {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// Push and pop in turns, on one thread.
+fn alone(queue: &impl Bounded, operations: u64) -> Sample {
+    let mut sum = 0_u64;
+    let sample = measure(|| {
+        for value in 0..operations {
+            assert!(queue.try_push(value));
+            sum += queue.try_pop().expect("it was just pushed");
+        }
+    });
+    assert_eq!(sum, operations * (operations - 1) / 2);
+    sample
+}
+
+/// `pairs` producers and as many consumers; each value is `1 << 32 | index`, so that the sum shows both
+/// how many and which.
+fn together(queue: &impl Bounded, pairs: u64, operations: u64) -> Sample {
+    let each = operations / pairs;
+    let sum = AtomicU64::new(0);
+    let mut roles: Vec<Box<dyn FnOnce() + Send + '_>> = Vec::new();
+    for _ in 0..pairs {
+        roles.push(Box::new(|| {
+            for value in 0..each {
+                until(|| queue.try_push((1 << 32) | value).then_some(()));
+            }
+        }));
+        roles.push(Box::new(|| {
+            let mine = (0..each).fold(0_u64, |sum, _| sum.wrapping_add(until(|| queue.try_pop())));
+            sum.fetch_add(mine, Relaxed);
+        }));
+    }
+    let sample = measure_threads(roles);
+    let expected = pairs * ((each << 32) + each * (each - 1) / 2);
+    assert_eq!(sum.into_inner(), expected);
+    assert!(queue.try_pop().is_none());
+    sample
+}
+
+/// Ours only has batches; the peer pays for each value.
+fn batches(queue: &Queue<u64>, operations: u64) -> Sample {
+    let rounds = operations.div_ceil(BATCH as u64);
+    let (mut values, mut sum, mut next) = (Vec::with_capacity(BATCH), 0_u64, 0_u64);
+    let sample = measure(|| {
+        for _ in 0..rounds {
+            values.extend(next..next + BATCH as u64);
+            next += BATCH as u64;
+            queue.push_many(&mut values).expect("there is room");
+            queue
+                .pop_many(&mut values, BATCH)
+                .expect("it was just pushed");
+            sum += values.drain(..).sum::<u64>();
+        }
+    });
+    assert_eq!(sum, next * (next - 1) / 2);
+    sample
+}
+
+fn single_in_batches(queue: &ArrayQueue<u64>, operations: u64) -> Sample {
+    let rounds = operations.div_ceil(BATCH as u64);
+    let (mut sum, mut next) = (0_u64, 0_u64);
+    let sample = measure(|| {
+        for _ in 0..rounds {
+            for value in next..next + BATCH as u64 {
+                assert!(queue.try_push(value));
+            }
+            next += BATCH as u64;
+            for _ in 0..BATCH {
+                sum += queue.try_pop().expect("it was just pushed");
+            }
+        }
+    });
+    assert_eq!(sum, next * (next - 1) / 2);
+    sample
+}
+
+fn main() {
+    let load = Load::from_args();
+    let ours = format!("hyperia-queue {} mpmc::Queue", version("hyperia-queue"));
+    let theirs = format!("crossbeam-queue {} ArrayQueue", version("crossbeam-queue"));
+    let (queue, array) = (Queue::bounded(CAPACITY), ArrayQueue::new(CAPACITY));
+
+    Comparison::new(
+        "bounded queue, one thread, push then pop",
+        "value",
+        2_000_000,
+    )
+    .checked("the sum of what was popped")
+    .not_shown("contention; the queue never holds more than one value")
+    .contender(&ours, |operations| alone(&queue, operations))
+    .contender(&theirs, |operations| alone(&array, operations))
+    .run(load);
+
+    for pairs in [1, 2] {
+        let title =
+            format!("bounded queue, {pairs} producers, {pairs} consumers, capacity {CAPACITY}");
+        Comparison::new(title, "value", 400_000)
+            .checked("count and sum of what was popped")
+            .not_shown(
+                "more threads than this machine has cores for show the scheduler, not the queue; both \
+                 sides spin 64 times, then yield",
+            )
+            .contender(&ours, |operations| together(&queue, pairs, operations))
+            .contender(&theirs, |operations| together(&array, pairs, operations))
+            .run(load);
+    }
+
+    Comparison::new(
+        format!("bounded queue, one thread, {BATCH} in, {BATCH} out"),
+        "value",
+        2_000_000,
+    )
+    .checked("the sum of what was popped")
+    .not_shown(
+        "that the peer is slower at what it offers: it has no batches, and pays for each value",
+    )
+    .contender(&ours, |operations| batches(&queue, operations))
+    .contender(&theirs, |operations| single_in_batches(&array, operations))
+    .run(load);
+}
