@@ -82,6 +82,9 @@ fn row(benchmark: Option<String>, estimates: Option<String>) -> Option<Row> {
 }
 
 fn table(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
     let mut text = format!(
         "\n{:<56} {:>12} {:>12} {:>12}\n",
         "bench (ns, 95 % interval)", "low", "median", "high"
