@@ -22,8 +22,12 @@ extern crate alloc;
 extern crate std;
 
 mod error;
+pub mod mpmc;
 pub mod mpsc;
 mod padded;
+#[cfg(all(test, hyperia_loom))]
+#[path = "../tests/models/placements.rs"]
+mod placements;
 mod primitive;
 
 pub use error::{PopError, PushError};

@@ -1,0 +1,390 @@
+//! A bounded queue from many producers to many consumers.
+//!
+//! # Picture
+//! ```text
+//!            head: next to pop             tail: next to push
+//!              │                             │
+//!   ┌──────┬───▼──┬──────┬──────┬──────┬─────▼┬──────┐
+//!   │ free │ full │ full │ full │ full │ free │ free │
+//!   └──────┴──────┴──────┴──────┴──────┴──────┴──────┘
+//! ```
+//! A position counts laps and, below them, slots; every slot has a stamp, which is a position too:
+//!
+//! | bits of a position | meaning |
+//! |---|---|
+//! | 0 | in `tail`: closed. In a stamp: full. In `head`: 0 |
+//! | 1 to n | the slot, below the capacity; n = bits needed for `capacity - 1` |
+//! | above | the lap |
+//!
+//! | stamp of the slot at position `p` | the slot is |
+//! |---|---|
+//! | `p` | free: whoever moves `tail` past `p` may fill it |
+//! | `p` with the full bit | full: whoever moves `head` past `p` may empty it |
+//! | that of the lap before, with the full bit | not emptied yet: for a push, the queue is full |
+//! | of a later lap | the asker's position is out of date |
+//!
+//! # Invariants
+//! 1. Position `p` is claimed for a push by moving `tail` past it, and for a pop by moving `head` past it, each by
+//!    compare-exchange and each once.
+//! 2. The stamp of `p`'s slot goes `p`, `p` full, `p` of the next lap; only the claimer of the push makes the first
+//!    step and only the claimer of the pop the second.
+//! 3. The value of a slot is initialized while its stamp is full.
+//! 4. `head` never passes `tail`, and `tail` never passes `head` by more than the capacity.
+//! 5. Once `closed` is set, `tail` never changes.
+//!
+//! # Ordering
+//! | Edge | Release | Acquire | Carries |
+//! |---|---|---|---|
+//! | fill → empty | `push` stores the full stamp | `pop` loads the stamp | the value |
+//! | empty → refill | `pop` stores the stamp of the next lap | `push` loads the stamp | that the value was moved out |
+//! | close → closed | `close` | `pop`, `push` that say `Closed`; `is_closed` | what the closer did before |
+//!
+//! `head` and `tail` only hand out numbers: their compare-exchanges are relaxed, and the stamps carry the data.
+//!
+//! # Progress
+//! Neither lock-free nor wait-free as a whole: a producer that is stopped between claim and stamp hides its value
+//! and all behind it, and a consumer stopped there keeps its slot from being filled. But no call waits for another
+//! thread: `pop` says `Empty` and `push` says `Full` meanwhile. A call retries only when another one succeeded.
+//!
+//! A position comes back after 2^63 pushes (2^31 where pointers have 32 bits). A thread stopped between two of its
+//! instructions for exactly so long would mistake it.
+//!
+//! # Cost
+//! One compare-exchange and one store per push, and per pop; the same compare-exchange for a whole batch. One word
+//! beside each value; no allocation after construction.
+//!
+//! # Sources
+//! Dmitry Vyukov, *Bounded MPMC queue*, 2010; the laps of crossbeam's `ArrayQueue`, for any capacity. Added here: the
+//! closed bit, batches, and the answer where the original waits.
+
+mod batch;
+#[cfg(all(test, hyperia_loom))]
+mod loom;
+#[cfg(all(test, not(hyperia_loom)))]
+mod tests;
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::mem::MaybeUninit;
+
+use crate::padded::Padded;
+use crate::primitive::Ordering::*;
+use crate::primitive::{AtomicUsize, UnsafeCell};
+use crate::{PopError, PushError};
+
+/// Bit of `tail`: no push succeeds any more.
+const CLOSED: usize = 1;
+/// Bit of a stamp: there is a value.
+const FULL: usize = 1;
+/// One slot, in a position.
+const ONE: usize = 2;
+
+/// A bounded queue from many producers to many consumers.
+///
+/// Share it by reference or in an `Arc`. Values come out in the order in which their pushes claimed a place; those of
+/// one batch stand next to each other.
+///
+/// # What a call may see of another one under way
+/// A push first claims a place and then fills it; a pop first claims a value and then moves it out. While a push is
+/// between the two, `pop` says [`PopError::Empty`] if that place is the oldest one, even though later pushes have
+/// returned; while a pop is, `push` may say [`PushError::Full`] although there is less in the queue than fits. Nothing
+/// is lost by sleeping then, provided that **every push wakes a consumer, and every pop a producer, after it
+/// returns**, and that whoever registered to be woken tries once more before it sleeps. When no other call is under
+/// way, both answers are exact.
+///
+/// # Examples
+/// ```
+/// use hyperia_queue::{PopError, PushError, mpmc::Queue};
+///
+/// let queue = Queue::bounded(2);
+/// queue.push('a')?;
+/// queue.push('b')?;
+/// assert_eq!(queue.push('c'), Err(PushError::Full('c')));
+/// assert_eq!(queue.pop(), Ok('a'));
+///
+/// queue.close();
+/// assert_eq!(queue.push('d'), Err(PushError::Closed('d')));
+/// assert_eq!(queue.pop(), Ok('b')); // pushed before the close
+/// assert_eq!(queue.pop(), Err(PopError::Closed));
+/// # Ok::<(), PushError<char>>(())
+/// ```
+pub struct Queue<T> {
+    tail: Padded<AtomicUsize>,
+    head: Padded<AtomicUsize>,
+    slots: Box<[Slot<T>]>,
+    /// What a lap adds to a position; a power of two, above every slot number.
+    lap: usize,
+}
+
+struct Slot<T> {
+    stamp: AtomicUsize,
+    /// Touched by the claimers of its positions only (invariants 1 and 2).
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+// SAFETY: values are moved in on one thread and out on another, which is what `T: Send` allows; none is reached from
+// two threads (invariants 1 to 3), so `T: Sync` is not needed.
+unsafe impl<T: Send> Send for Queue<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Queue<T> {}
+
+impl<T> Queue<T> {
+    /// Makes an empty queue with room for `capacity` values, any number from 1.
+    ///
+    /// # Panics
+    /// If `capacity` is zero, or above a quarter of `usize::MAX`.
+    #[must_use]
+    #[track_caller]
+    pub fn bounded(capacity: usize) -> Self {
+        assert!(capacity > 0, "capacity must be greater than zero");
+        assert!(
+            capacity <= usize::MAX / 4,
+            "capacity must be at most usize::MAX / 4"
+        );
+        Self::starting_at(capacity, 0)
+    }
+
+    /// The same, with the positions beginning at lap number `laps`: tests begin shortly before the wrap-around.
+    fn starting_at(capacity: usize, laps: usize) -> Self {
+        let lap = capacity.next_power_of_two() * ONE;
+        let start = laps.wrapping_mul(lap);
+        let slot = |index| Slot {
+            stamp: AtomicUsize::new(start + index * ONE),
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+        };
+        Self {
+            tail: Padded(AtomicUsize::new(start)),
+            head: Padded(AtomicUsize::new(start)),
+            slots: (0..capacity).map(slot).collect(),
+            lap,
+        }
+    }
+
+    /// Pushes a value.
+    ///
+    /// # Errors
+    /// [`PushError::Closed`] if the queue is closed, [`PushError::Full`] if there is no room; the value is inside.
+    ///
+    /// # Complexity
+    /// One read-modify-write, retried only when another push came first.
+    #[inline]
+    pub fn push(&self, value: T) -> Result<(), PushError<T>> {
+        // ORDERING: Relaxed, a guess that the compare-exchange checks.
+        let mut tail = self.tail.load(Relaxed);
+        loop {
+            if tail & CLOSED != 0 {
+                return Err(self.push_closed(value));
+            }
+            let slot = self.slot(tail);
+            // ORDERING: Acquire pairs with the Release by which `vacate` frees the slot: the last value was moved
+            // out before this one is moved in.
+            if slot.stamp.load(Acquire) == tail {
+                // ORDERING: Relaxed, hands out a number; the stamps order what happens to the slot.
+                match self
+                    .tail
+                    .compare_exchange_weak(tail, self.next(tail), Relaxed, Relaxed)
+                {
+                    Ok(_) => {
+                        // SAFETY: the exchange claimed position `tail`, whose slot is free.
+                        unsafe { slot.fill(tail, value) };
+                        return Ok(());
+                    }
+                    Err(now) => tail = now,
+                }
+            } else {
+                // ORDERING: Relaxed; the same position again says that the stamp was not of a later lap.
+                let now = self.tail.load(Relaxed);
+                if now == tail {
+                    return Err(PushError::Full(value));
+                }
+                tail = now;
+            }
+        }
+    }
+
+    /// Pops the oldest value.
+    ///
+    /// # Errors
+    /// [`PopError::Empty`] if there is none, and [`PopError::Closed`] if there will never be one: the queue is closed
+    /// and all that was pushed before has been popped, by this caller or others.
+    ///
+    /// # Complexity
+    /// One read-modify-write, retried only when another pop came first.
+    #[inline]
+    pub fn pop(&self) -> Result<T, PopError> {
+        // ORDERING: Relaxed, a guess that the compare-exchange checks.
+        let mut head = self.head.load(Relaxed);
+        loop {
+            let slot = self.slot(head);
+            // ORDERING: Acquire pairs with the Release in `fill`: the value is there before it is read.
+            if slot.stamp.load(Acquire) == head | FULL {
+                // ORDERING: Relaxed, hands out a number; the stamps order what happens to the slot.
+                match self
+                    .head
+                    .compare_exchange_weak(head, self.next(head), Relaxed, Relaxed)
+                {
+                    // SAFETY: the exchange claimed position `head`, whose slot is full.
+                    Ok(_) => return Ok(unsafe { slot.vacate(head.wrapping_add(self.lap)) }),
+                    Err(now) => head = now,
+                }
+            } else {
+                match self.pop_nothing(head) {
+                    Ok(now) => head = now,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
+    /// Closes the queue: no later push succeeds. `true` if this call did it. What was pushed before is still popped.
+    pub fn close(&self) -> bool {
+        // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done before the close.
+        self.tail.fetch_or(CLOSED, Release) & CLOSED == 0
+    }
+
+    /// Whether the queue is closed; there may still be something to pop.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release in `close`, for whoever acts on the answer.
+        self.tail.load(Acquire) & CLOSED != 0
+    }
+
+    /// How many values there are: exact when no other call is under way, otherwise a number between 0 and the
+    /// capacity that may be out of date.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        // ORDERING: Relaxed, both: a hint. The clamps below make up for what happened between the two loads.
+        let head = self.head.load(Relaxed);
+        // ORDERING: Relaxed, as for `head` above.
+        let tail = self.tail.load(Relaxed) & !CLOSED;
+        let distance = tail.wrapping_sub(head);
+        // As a signed number it is negative if this `tail` is older than this `head`.
+        if distance > usize::MAX / 2 {
+            return 0;
+        }
+        let slot = |position| (position & (self.lap - 1)) / ONE;
+        // The laps between two positions of which the later one is not behind.
+        let laps = (tail & !(self.lap - 1)).wrapping_sub(head & !(self.lap - 1)) / self.lap;
+        let len = (laps.saturating_mul(self.capacity())).saturating_add(slot(tail)) - slot(head);
+        len.min(self.capacity())
+    }
+
+    /// Whether there is nothing to pop; as exact as [`len`](Self::len).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many values there is room for.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The slot of a position; its lowest bit does not matter.
+    #[inline]
+    fn slot(&self, position: usize) -> &Slot<T> {
+        let index = (position & (self.lap - 1)) / ONE;
+        debug_assert!(index < self.slots.len());
+        // SAFETY: positions begin at slot 0 and are only ever moved on by `next`, which begins a new lap at the
+        // last slot.
+        unsafe { self.slots.get_unchecked(index) }
+    }
+
+    /// The position after this one; the lowest bit must be 0.
+    #[inline]
+    fn next(&self, position: usize) -> usize {
+        let index = (position & (self.lap - 1)) / ONE;
+        if index + 1 < self.slots.len() {
+            position + ONE
+        } else {
+            (position & !(self.lap - 1)).wrapping_add(self.lap)
+        }
+    }
+
+    #[cold]
+    fn push_closed<V>(&self, value: V) -> PushError<V> {
+        // ORDERING: Acquire pairs with the Release in `close`: who is told `Closed` knows what the closer did before.
+        self.tail.load(Acquire);
+        PushError::Closed(value)
+    }
+
+    /// What to do when nothing is ready at `head`: go on from another position, or give up.
+    #[cold]
+    fn pop_nothing(&self, head: usize) -> Result<usize, PopError> {
+        // ORDERING: Relaxed; the same position again says that the stamp was not of a later lap.
+        let now = self.head.load(Relaxed);
+        if now != head {
+            return Ok(now);
+        }
+        // ORDERING: Acquire pairs with the Release in `close`: who learns here that nothing will come also learns
+        // what the closer did before.
+        let tail = self.tail.load(Acquire);
+        // With nothing claimed at the head, and nothing to be claimed ever (invariant 5), nothing will come.
+        Err(if tail == head | CLOSED {
+            PopError::Closed
+        } else {
+            PopError::Empty
+        })
+    }
+}
+
+impl<T> Slot<T> {
+    /// Moves a value in and publishes it.
+    ///
+    /// # Safety
+    /// The caller claimed `position`, which is of this slot, for a push, and the slot is free.
+    #[inline]
+    unsafe fn fill(&self, position: usize, value: T) {
+        self.value.with_mut(|place| {
+            // SAFETY: by the contract and invariant 2 nobody else touches the slot before the stamp is stored.
+            unsafe { (*place).write(value) };
+        });
+        // ORDERING: Release pairs with the Acquire in `pop` and `run`: carries the value.
+        self.stamp.store(position | FULL, Release);
+    }
+
+    /// Moves the value out and frees the slot for the position of the next lap.
+    ///
+    /// # Safety
+    /// The caller claimed the position one lap before `next_lap` for a pop, and the slot is full.
+    #[inline]
+    unsafe fn vacate(&self, next_lap: usize) -> T {
+        // SAFETY: by the contract and invariants 2 and 3 the value is there, and nobody else touches it.
+        let value = self
+            .value
+            .with(|place| unsafe { (*place).assume_init_read() });
+        // ORDERING: Release pairs with the Acquire in `push` and `run`: the value has been moved out.
+        self.stamp.store(next_lap, Release);
+        value
+    }
+}
+
+impl<T> Drop for Queue<T> {
+    fn drop(&mut self) {
+        /// Goes on where the drop of a value panicked.
+        struct Rest<'a, T>(&'a Queue<T>);
+        impl<T> Drop for Rest<'_, T> {
+            fn drop(&mut self) {
+                while let Ok(value) = self.0.pop() {
+                    drop(value);
+                }
+            }
+        }
+        let rest = Rest(self);
+        while let Ok(value) = self.pop() {
+            drop(value);
+        }
+        drop(rest);
+    }
+}
+
+impl<T> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
