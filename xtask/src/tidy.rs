@@ -28,7 +28,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCod
 pub(crate) fn check(workspace: &Workspace, tally: &mut Tally<'_>) {
     let mut sources = Vec::new();
     for package in &workspace.packages {
-        for folder in ["src", "tests", "benches"] {
+        // The programs of examples/ stand beside its manifest.
+        let is_examples = package.root == workspace.root.join("examples");
+        let folders = if is_examples {
+            &[""][..]
+        } else {
+            &["src", "tests", "benches"]
+        };
+        for folder in folders {
             for path in package.rust_files(folder) {
                 match Source::read(&path, &workspace.root, package) {
                     Ok(source) => sources.push(source),

@@ -150,15 +150,19 @@ fn table(text: &str, names: &BTreeSet<&str>) -> Vec<String> {
     findings
 }
 
-/// One `[[example]]` for each file of examples/.
+/// One `[[example]]` for each file of examples/, and for each folder with a `main.rs`.
 pub(super) fn examples(workspace: &Workspace) -> Vec<String> {
     let folder = workspace.root.join("examples");
-    let files: BTreeSet<_> = std::fs::read_dir(&folder)
-        .into_iter()
-        .flatten()
-        .flatten()
+    let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+    let files: BTreeSet<_> = entries
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .filter_map(|path| match path.join("main.rs") {
+            main if main.is_file() => Some(main),
+            _ => path
+                .extension()
+                .is_some_and(|extension| extension == "rs")
+                .then_some(path),
+        })
         .filter(|path| !path.ends_with("lib.rs"))
         .collect();
     let declared: BTreeSet<_> = workspace
