@@ -67,11 +67,18 @@ fn signatures(code: &str) -> Vec<(usize, String)> {
         ]
         .iter()
         .any(|word| rest[4..].starts_with(&format!("{word} ")));
-        let end = if is_item {
-            rest.find(['{', ';']).unwrap_or(rest.len())
-        } else {
-            rest.find('\n').unwrap_or(rest.len())
+        let head = &rest[4..rest.find(['{', ';']).unwrap_or(rest.len())];
+        let is_value = (head.starts_with("const ") || head.starts_with("static "))
+            && words(head, "fn").next().is_none();
+        let stop: &[char] = match () {
+            // The fields of a struct that are public say so themselves.
+            () if rest[4..].starts_with("struct ") => &['{', ';', '('],
+            // A constant's type shows, its value does not.
+            () if is_value => &['=', ';'],
+            () if is_item => &['{', ';'],
+            () => &['\n'],
         };
+        let end = rest.find(stop).unwrap_or(rest.len());
         found.push((at, rest[..end].to_owned()));
     }
     for at in words(code, "impl") {
@@ -95,6 +102,8 @@ mod tests {
             "use libc::{c_int, close};\npub fn f(x: u8,\n    y: c_int) {}\n",
             "pub struct S {\n    pub x: parking_lot::Mutex<u8>,\n}\n",
             "impl From<libc::epoll_event> for S {\n}\n",
+            "pub const C: libc::c_int = 1;\n",
+            "pub struct S(pub libc::c_int);\n",
             "pub type T = async_task::Task<u8>;\n",
         ] {
             assert_eq!(outside_types(&Source::sample(bad)).len(), 1, "{bad}");
@@ -104,7 +113,7 @@ mod tests {
     #[test]
     fn inner_use_is_free() {
         let good = "use libc::c_int;\npub fn f() { libc::close(0); }\npub(crate) fn g(x: c_int) {}\n\
-            struct S { x: c_int }\nimpl S { fn h(&self) -> c_int { 0 } }\nimpl Clone for S {}\n";
+            struct S { x: c_int }\npub struct T(c_int);\npub const C: T = T(libc::SIGINT);\nimpl S { fn h(&self) -> c_int { 0 } }\nimpl Clone for S {}\n";
         assert_eq!(outside_types(&Source::sample(good)), Vec::<String>::new());
     }
 }
