@@ -1,4 +1,17 @@
-//! Compiles the README of the workspace as a doctest; the programs stand beside this file.
+//! What several of the example programs share; the programs stand beside this file.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | [`units`] | durations and sizes as people write them: `500ms`, `1MiB` |
+//! | [`tally`] | counts lines and sums their checksums, in any order, however they are cut |
+//! | [`sink`] | a server that accepts, counts and optionally sends back what it reads |
+//!
+//! The README of the workspace is compiled here as a doctest.
+
+mod support;
+
+pub use support::{sink, tally, units};
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,0 +1,5 @@
+//! The modules of the library, apart from the programs that stand in the folder above.
+
+pub mod sink;
+pub mod tally;
+pub mod units;

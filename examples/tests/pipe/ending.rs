@@ -1,0 +1,182 @@
+//! The end: of input, by signals, and with streams that stall or are gone.
+
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::client::{Client, Verdict, command};
+use crate::lines;
+use crate::server::{Mode, Server, dead_addr};
+
+/// How long an end may take after a signal, whatever stalls.
+const EXIT: Duration = Duration::from_millis(1500);
+
+#[test]
+fn no_input_is_no_verdict() {
+    let server = Server::start(Mode::Read);
+    let ended = Client::start(command(server.addr).stdin(Stdio::null())).wait();
+    assert!(ended.status.success(), "{}", ended.stderr);
+    assert_eq!(ended.verdicts.list, []);
+    assert_eq!(
+        server.kill().len(),
+        0,
+        "nothing to send, nothing to dial for"
+    );
+}
+
+#[test]
+fn a_verdict_does_not_wait_for_the_next_line() {
+    let server = Server::start(Mode::Read);
+    let mut client = Client::start(command(server.addr).stdin(Stdio::piped()));
+    let mut stdin = client.stdin();
+    for number in 1..=3 {
+        writeln!(stdin, "m{number} hello").expect("the client reads");
+        server.wait_for_bytes(number * "m1 hello\n".len());
+    }
+    drop(stdin);
+    assert_eq!(client.wait().verdicts.count(Verdict::Ok), 3);
+}
+
+#[test]
+fn a_signal_ends_a_run_in_the_middle() {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let server = Server::start(Mode::Read);
+        let mut client = Client::start(command(server.addr).stdin(Stdio::piped()));
+        let feeder = client.feed(lines(2_000_000));
+        server.wait_for_bytes(10_000);
+        let signalled = Instant::now();
+        client.signal(signal);
+        let ended = client.wait();
+        assert!(signalled.elapsed() < EXIT, "{:?}", signalled.elapsed());
+        assert!(ended.status.success(), "{}", ended.stderr);
+        feeder.join().expect("feeding does not panic");
+        // Every line that was read, and no other, has a verdict; nothing happened that could fail a line after
+        // it was written.
+        let verdicts = ended.verdicts.one_each();
+        assert!(
+            verdicts.len() > 500 && verdicts.len() < 2_000_000,
+            "{} lines",
+            verdicts.len()
+        );
+        assert_eq!(ended.verdicts.count(Verdict::Unknown), 0);
+        let arrived: usize = server
+            .kill()
+            .iter()
+            .map(|bytes| bytes.split(|byte| *byte == b'\n').count() - 1)
+            .sum();
+        assert_eq!(arrived, ended.verdicts.count(Verdict::Ok));
+    }
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_server_stalls() {
+    let server = Server::start(Mode::Stall);
+    // A write timeout that does not help.
+    let mut command = command(server.addr);
+    let mut client = Client::start(
+        command
+            .args(["--write-timeout", "1h"])
+            .stdin(Stdio::piped()),
+    );
+    // Long lines fill the kernel's buffers soon.
+    let long = "x".repeat(50_000);
+    let mut input = Vec::new();
+    for number in 1..=2_000 {
+        input.extend_from_slice(format!("m{number} {long}\n").as_bytes());
+    }
+    let feeder = client.feed(input);
+    std::thread::sleep(Duration::from_millis(500));
+    let signalled = Instant::now();
+    client.signal(libc::SIGTERM);
+    let ended = client.wait();
+    assert!(signalled.elapsed() < EXIT, "{:?}", signalled.elapsed());
+    feeder.join().expect("feeding does not panic");
+    ended.verdicts.one_each();
+    assert!(
+        ended.verdicts.count(Verdict::Unsent) > 0,
+        "lines were waiting"
+    );
+    // One MiB of queue holds 20 of these lines; what is in flight was popped from it.
+    let failed = ended.verdicts.list.len() - ended.verdicts.count(Verdict::Ok);
+    assert!(failed <= 22, "{failed} lines were read ahead");
+    server.kill();
+}
+
+#[test]
+fn a_signal_ends_a_run_that_is_dialing() {
+    let mut command = command(dead_addr());
+    let knobs = [
+        "--attempts",
+        "1000",
+        "--backoff-min",
+        "1h",
+        "--backoff-max",
+        "1h",
+    ];
+    let mut client = Client::start(command.args(knobs).stdin(Stdio::piped()));
+    let feeder = client.feed(lines(100_000));
+    std::thread::sleep(Duration::from_millis(200));
+    let signalled = Instant::now();
+    client.signal(libc::SIGTERM);
+    let ended = client.wait();
+    assert!(signalled.elapsed() < EXIT, "{:?}", signalled.elapsed());
+    feeder.join().expect("feeding does not panic");
+    let read = ended.verdicts.one_each().len();
+    assert_eq!(ended.verdicts.count(Verdict::Unsent), read);
+    assert!(
+        (1..=1024).contains(&read),
+        "{read} lines were read ahead of a queue of 1024"
+    );
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_output_stalls() {
+    let server = Server::start(Mode::Read);
+    let mut client = Client::start_unread(command(server.addr).stdin(Stdio::piped()));
+    let feeder = client.feed(lines(200_000));
+    std::thread::sleep(Duration::from_millis(500));
+    let before = server.bytes();
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(
+        server.bytes(),
+        before,
+        "lines were read although nobody takes their verdicts"
+    );
+    let signalled = Instant::now();
+    client.signal(libc::SIGTERM);
+    let ended = client.wait();
+    assert!(signalled.elapsed() < EXIT, "{:?}", signalled.elapsed());
+    feeder.join().expect("feeding does not panic");
+    assert_eq!(
+        ended.status.code(),
+        Some(1),
+        "verdicts could not be printed"
+    );
+    assert!(
+        ended.stderr.contains("stdout: timed out"),
+        "{}",
+        ended.stderr
+    );
+    server.kill();
+}
+
+#[test]
+fn a_run_whose_output_is_gone_ends_by_itself() {
+    let server = Server::start(Mode::Read);
+    let mut client = Client::start_unread(command(server.addr).stdin(Stdio::piped()));
+    let mut stdin = client.stdin();
+    client.close_stdout();
+    stdin.write_all(&lines(10)).expect("the client reads");
+    let ended = client.wait();
+    assert_eq!(
+        ended.status.code(),
+        Some(1),
+        "verdicts could not be printed"
+    );
+    assert!(
+        ended.stderr.contains("stdout: Broken pipe"),
+        "{}",
+        ended.stderr
+    );
+    server.kill();
+}
