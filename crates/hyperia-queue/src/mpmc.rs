@@ -65,6 +65,7 @@ mod tests;
 
 use alloc::boxed::Box;
 use core::fmt;
+use core::hint;
 use core::mem::MaybeUninit;
 
 use crate::padded::Padded;
@@ -112,8 +113,8 @@ pub struct Queue<T> {
     tail: Padded<AtomicUsize>,
     head: Padded<AtomicUsize>,
     slots: Box<[Slot<T>]>,
-    /// What a lap adds to a position; a power of two, above every slot number.
-    lap: usize,
+    /// The bits of a position below the lap: those of the slot, and the lowest.
+    mask: usize,
 }
 
 struct Slot<T> {
@@ -156,7 +157,7 @@ impl<T> Queue<T> {
             tail: Padded(AtomicUsize::new(start)),
             head: Padded(AtomicUsize::new(start)),
             slots: (0..capacity).map(slot).collect(),
-            lap,
+            mask: lap - 1,
         }
     }
 
@@ -224,7 +225,7 @@ impl<T> Queue<T> {
                     .compare_exchange_weak(head, self.next(head), Relaxed, Relaxed)
                 {
                     // SAFETY: the exchange claimed position `head`, whose slot is full.
-                    Ok(_) => return Ok(unsafe { slot.vacate(head.wrapping_add(self.lap)) }),
+                    Ok(_) => return Ok(unsafe { slot.vacate(self.next_lap(head)) }),
                     Err(now) => head = now,
                 }
             } else {
@@ -262,9 +263,8 @@ impl<T> Queue<T> {
         if distance > usize::MAX / 2 {
             return 0;
         }
-        let slot = |position| (position & (self.lap - 1)) / ONE;
-        // The laps between two positions of which the later one is not behind.
-        let laps = (tail & !(self.lap - 1)).wrapping_sub(head & !(self.lap - 1)) / self.lap;
+        let slot = |position| (position & self.mask) / ONE;
+        let laps = (tail & !self.mask).wrapping_sub(head & !self.mask) / (self.mask + 1);
         let len = (laps.saturating_mul(self.capacity())).saturating_add(slot(tail)) - slot(head);
         len.min(self.capacity())
     }
@@ -284,9 +284,9 @@ impl<T> Queue<T> {
     /// The slot of a position; its lowest bit does not matter.
     #[inline]
     fn slot(&self, position: usize) -> &Slot<T> {
-        let index = (position & (self.lap - 1)) / ONE;
+        let index = (position & self.mask) / ONE;
         debug_assert!(index < self.slots.len());
-        // SAFETY: positions begin at slot 0 and are only ever moved on by `next`, which begins a new lap at the
+        // SAFETY: positions begin at slot 0 and are only ever moved on by `next`, which begins a new lap behind the
         // last slot.
         unsafe { self.slots.get_unchecked(index) }
     }
@@ -294,12 +294,19 @@ impl<T> Queue<T> {
     /// The position after this one; the lowest bit must be 0.
     #[inline]
     fn next(&self, position: usize) -> usize {
-        let index = (position & (self.lap - 1)) / ONE;
-        if index + 1 < self.slots.len() {
-            position + ONE
-        } else {
-            (position & !(self.lap - 1)).wrapping_add(self.lap)
+        let next = position.wrapping_add(ONE);
+        // Where the capacity is a power of two this is never so: the addition itself begins a new lap.
+        if next & self.mask == self.slots.len() * ONE {
+            hint::cold_path();
+            return (position | self.mask).wrapping_add(1);
         }
+        next
+    }
+
+    /// The position of the same slot in the next lap.
+    #[inline]
+    fn next_lap(&self, position: usize) -> usize {
+        position.wrapping_add(self.mask).wrapping_add(1)
     }
 
     #[cold]

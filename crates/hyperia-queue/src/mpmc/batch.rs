@@ -105,7 +105,7 @@ impl<T> Queue<T> {
         let mut position = head;
         for _ in 0..count {
             // SAFETY: the exchange claimed all positions from `head` to `end`, whose slots `run` found full.
-            let value = unsafe { self.slot(position).vacate(position.wrapping_add(self.lap)) };
+            let value = unsafe { self.slot(position).vacate(self.next_lap(position)) };
             // There is room, so this neither allocates nor panics.
             values.push(value);
             position = self.next(position);

@@ -1,7 +1,7 @@
 //! Models that need positions at the end of their range.
 
+use alloc::vec::Vec;
 use std::sync::Mutex;
-use std::vec::Vec;
 
 use crate::placements::in_all_placements;
 

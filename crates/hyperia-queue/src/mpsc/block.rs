@@ -187,9 +187,8 @@ impl<T> Spares<T> {
 impl<T> Drop for Spares<T> {
     fn drop(&mut self) {
         for place in &self.0 {
-            // ORDERING: Acquire pairs with the Release in `put`, in case the last owner of the queue learned of this
-            // block only here.
-            let block = place.swap(ptr::null_mut(), Acquire);
+            // ORDERING: Relaxed, because `&mut self` comes after every `put`.
+            let block = place.load(Relaxed);
             if !block.is_null() {
                 // SAFETY: blocks in here belong to nobody else, and with `&mut self` nobody can take one.
                 unsafe { Block::free(block) };

@@ -287,11 +287,12 @@ impl<T> List<T> {
         self.head.with_mut(|head| {
             // SAFETY: `head` is the consumer's (invariant 5), which the caller is.
             let head = unsafe { &mut *head };
+            let Head { block, index } = *head;
             // SAFETY: `head` stands at the oldest slot that was not read, and its block was not left yet.
-            match unsafe { Block::read(head.block, head.index) } {
+            match unsafe { Block::read(block, index) } {
                 Some(value) => {
-                    head.index += 1;
-                    if head.index == SLOTS {
+                    head.index = index + 1;
+                    if index == SLOTS - 1 {
                         self.retire(head);
                     }
                     Ok(value)
