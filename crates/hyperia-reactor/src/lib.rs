@@ -33,6 +33,7 @@ mod primitive;
 mod reactor;
 mod readiness;
 mod registration;
+mod slot;
 mod slots;
 mod source;
 mod sys;

@@ -115,7 +115,7 @@ impl Reactor {
             return false;
         };
         let Some(wakes) = slot
-            .readiness
+            .word
             .deliver(generation, Report::from_epoll(event.flags))
         else {
             return false;

@@ -210,12 +210,12 @@ fn place_bit(direction: Direction, place: Place) -> u64 {
     bit << direction.shift()
 }
 
-/// The word.
-pub(crate) struct Readiness {
+/// The word: see above.
+pub(crate) struct ReadyWord {
     word: AtomicU64,
 }
 
-impl Readiness {
+impl ReadyWord {
     pub(crate) fn new() -> Self {
         Self {
             word: AtomicU64::new(SHARED),
@@ -329,7 +329,7 @@ impl Readiness {
         // ORDERING: Relaxed; a delivery that comes later in the order of the word finds another
         // generation, one that came before is overwritten. The next owner gets the slot under a lock,
         // or, if the reactor was dropped (whose bit is overwritten, too), there is none.
-        self.word.store(next, Relaxed);
+        self.word.swap(next, Relaxed);
     }
 
     /// The reactor has been dropped: no event will come any more.
@@ -350,10 +350,10 @@ impl Readiness {
     }
 }
 
-impl fmt::Debug for Readiness {
+impl fmt::Debug for ReadyWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seen = self.load();
-        f.debug_struct("Readiness")
+        f.debug_struct("ReadyWord")
             .field("read", &seen.ready(Direction::Read).is_some())
             .field("write", &seen.ready(Direction::Write).is_some())
             .finish_non_exhaustive()

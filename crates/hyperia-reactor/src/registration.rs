@@ -11,10 +11,9 @@ use std::sync::Arc;
 use futures_core::FusedFuture;
 use hyperia_wait::Wait;
 
-use crate::error::ReactorGone;
 use crate::handle::{Handle, Shared};
-use crate::readiness::{Direction, Place, Ready, Seen};
-use crate::slots::Slot;
+use crate::readiness::{Direction, Ready};
+use crate::slot::Slot;
 
 /// Owns one slot, for one descriptor.
 pub(crate) struct Registration {
@@ -65,41 +64,6 @@ impl Registration {
         // alive, and nobody has exclusive access to one.
         unsafe { self.slot.as_ref() }
     }
-
-    /// Puts the waker of `cx` into the cell of `direction`, unless that is ready.
-    #[inline]
-    pub(crate) fn poll_ready(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-    ) -> Poll<io::Result<Ready>> {
-        let seen = self.slot().readiness.load();
-        if let Some(ready) = seen.ready(direction) {
-            return Poll::Ready(Ok(ready));
-        }
-        self.poll_ready_wait(cx, direction, seen)
-    }
-
-    fn poll_ready_wait(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        seen: Seen,
-    ) -> Poll<io::Result<Ready>> {
-        if seen.is_gone() {
-            return Poll::Ready(Err(ReactorGone.into()));
-        }
-        let slot = self.slot();
-        let cell = &slot.side(direction).cell;
-        cell.register(cx.waker());
-        let seen = slot.readiness.announce(direction, Place::Cell);
-        let outcome = outcome(seen, direction);
-        if outcome.is_ready() {
-            // No need to be woken; and after the reactor is gone nobody would ever take it out.
-            drop(cell.take());
-        }
-        outcome
-    }
 }
 
 impl Drop for Registration {
@@ -110,18 +74,7 @@ impl Drop for Registration {
 
 impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.slot().readiness, f)
-    }
-}
-
-/// What a waiter makes of the word it saw.
-fn outcome(seen: Seen, direction: Direction) -> Poll<io::Result<Ready>> {
-    if let Some(ready) = seen.ready(direction) {
-        Poll::Ready(Ok(ready))
-    } else if seen.is_gone() {
-        Poll::Ready(Err(ReactorGone.into()))
-    } else {
-        Poll::Pending
+        fmt::Debug::fmt(&self.slot().word, f)
     }
 }
 
@@ -132,7 +85,7 @@ fn outcome(seen: Seen, direction: Direction) -> Poll<io::Result<Ready>> {
 /// event wakes them all.
 ///
 /// # Errors
-/// [`ReactorGone`] if the reactor is dropped before the descriptor is ready.
+/// [`ReactorGone`](crate::ReactorGone) if the reactor is dropped before the descriptor is ready.
 ///
 /// # Cancel safety
 /// Dropping it takes nothing: readiness is a state, not a message.
@@ -181,41 +134,9 @@ impl Future for Readiness<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (registration, direction, is_done, wait) = self.project();
         assert!(!*is_done, "polled after it was ready");
-        let result = ready!(poll_queue(registration, direction, wait, cx));
+        let result = ready!(registration.slot().poll_queue(cx, direction, wait));
         *is_done = true;
         Poll::Ready(result)
-    }
-}
-
-fn poll_queue<'a>(
-    registration: &'a Registration,
-    direction: Direction,
-    mut wait: Pin<&mut Option<Wait<'a>>>,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<Ready>> {
-    let slot = registration.slot();
-    loop {
-        match wait.as_mut().as_pin_mut() {
-            // Not in the queue: perhaps it need not be.
-            None => {
-                if let Poll::Ready(result) = outcome(slot.readiness.load(), direction) {
-                    return Poll::Ready(result);
-                }
-                wait.set(Some(slot.side(direction).queue.wait()));
-            }
-            // In the queue, or about to be. First here, so that a notification is never left unseen.
-            Some(waiting) => {
-                if waiting.poll(cx).is_ready() {
-                    wait.set(None);
-                    continue;
-                }
-                let outcome = outcome(slot.readiness.announce(direction, Place::Queue), direction);
-                if outcome.is_ready() {
-                    wait.set(None);
-                }
-                return outcome;
-            }
-        }
     }
 }
 

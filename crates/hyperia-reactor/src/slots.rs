@@ -22,72 +22,20 @@ use core::ptr::NonNull;
 use core::task::Waker;
 use std::io;
 
-use hyperia_wait::{WaitQueue, WakerCell};
-
 use crate::error::ReactorGone;
 use crate::panics::Panics;
 use crate::primitive::{Mutex, OnceLock};
-use crate::readiness::{Direction, Place, Readiness, Wakes};
+use crate::readiness::Direction;
+use crate::slot::Slot;
 
 /// Slots in the first chunk; a power of two.
+#[cfg(not(hyperia_loom))]
 const CHUNK_FIRST: usize = 64;
-/// With this many chunks, each twice as large as the one before, the table has 2^26 slots: more than
-/// there can be descriptors.
+#[cfg(hyperia_loom)]
+const CHUNK_FIRST: usize = 1;
+/// With this many chunks the table has 2^26 slots: more than there are descriptors in a process.
 const CHUNKS: usize = 20;
 const SLOTS_MAX: usize = CHUNK_FIRST * ((1 << CHUNKS) - 1);
-
-/// Who waits for one direction.
-#[derive(Debug, Default)]
-pub(crate) struct Side {
-    /// The one waiter of the `poll_*` functions.
-    pub(crate) cell: WakerCell,
-    /// The futures, any number.
-    pub(crate) queue: WaitQueue,
-}
-
-/// One registration. Aligned so that no two share a cache line.
-#[derive(Debug)]
-#[repr(align(64))]
-pub(crate) struct Slot {
-    pub(crate) readiness: Readiness,
-    /// Indexed by `Direction`.
-    sides: [Side; 2],
-    index: u32,
-}
-
-impl Slot {
-    pub(crate) fn new(index: u32) -> Self {
-        Self {
-            readiness: Readiness::new(),
-            sides: Default::default(),
-            index,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn side(&self, direction: Direction) -> &Side {
-        &self.sides[direction as usize]
-    }
-
-    /// What the events of the present owner carry.
-    pub(crate) fn token(&self) -> u64 {
-        u64::from(self.readiness.generation()) << 32 | u64::from(self.index)
-    }
-
-    /// Wakes whom an event concerns. Nothing is locked here, so wakers may do what they like.
-    pub(crate) fn wake(&self, wakes: Wakes, panics: &mut Panics) {
-        for direction in [Direction::Read, Direction::Write] {
-            if wakes.contains(direction, Place::Cell) {
-                panics.catch(|| self.side(direction).cell.wake());
-            }
-            if wakes.contains(direction, Place::Queue) {
-                panics.catch(|| {
-                    self.side(direction).queue.notify_all();
-                });
-            }
-        }
-    }
-}
 
 /// Takes a token apart: generation and index.
 pub(crate) fn parse_token(token: u64) -> (u32, u32) {
@@ -174,7 +122,7 @@ impl Slots {
 
     /// Takes a slot back from the registration that owned it.
     pub(crate) fn release(&self, slot: &Slot) {
-        slot.readiness.retire();
+        slot.word.retire();
         // Nobody waits any more: waiting futures borrow the registration. A waker in a cell outlives its
         // task's interest, and dropping it runs foreign code: before the lock, and before somebody else
         // registers there.
@@ -186,7 +134,7 @@ impl Slots {
         for waker in stale {
             panics.catch(|| drop(waker));
         }
-        self.free.lock().indices.push(slot.index);
+        self.free.lock().indices.push(slot.index());
         panics.resume();
     }
 
@@ -199,7 +147,7 @@ impl Slots {
         };
         for index in 0..end {
             if let Some(slot) = self.get(index) {
-                let wakes = slot.readiness.abandon();
+                let wakes = slot.word.abandon();
                 slot.wake(wakes, panics);
             }
         }

@@ -108,7 +108,7 @@ impl<S: AsFd> Source<S> {
     /// That `direction` is ready, if it is.
     #[inline]
     pub fn ready(&self, direction: Direction) -> Option<Ready> {
-        self.registration.slot().readiness.load().ready(direction)
+        self.registration.slot().word.load().ready(direction)
     }
 
     /// Waits until `direction` is ready, in the one place that calls of this function share.
@@ -121,7 +121,7 @@ impl<S: AsFd> Source<S> {
         cx: &mut Context<'_>,
         direction: Direction,
     ) -> Poll<io::Result<Ready>> {
-        self.registration.poll_ready(cx, direction)
+        self.registration.slot().poll_cell(cx, direction)
     }
 
     /// Waits until `direction` is ready, beside any number of others.
@@ -145,7 +145,7 @@ impl<S: AsFd> Source<S> {
     /// such an attempt can make later waits hang: there may be no further event.
     #[inline]
     pub fn clear(&self, ready: Ready) {
-        self.registration.slot().readiness.clear(ready);
+        self.registration.slot().word.clear(ready);
     }
 
     /// Says that an attempt made after `ready` was obtained moved some bytes, but fewer than asked for.
@@ -155,7 +155,7 @@ impl<S: AsFd> Source<S> {
     /// Does nothing if the event also said that there will be no other one, as at the end of a stream.
     #[inline]
     pub fn drained(&self, ready: Ready) {
-        self.registration.slot().readiness.drained(ready);
+        self.registration.slot().word.drained(ready);
     }
 
     /// Lets the next attempt in `direction` happen without an event having been seen.
@@ -163,7 +163,7 @@ impl<S: AsFd> Source<S> {
     /// Useful where readiness is likely, such as writing to a new connection: a wrong guess costs one
     /// attempt that would block, a right one saves a round through the reactor.
     pub fn assume_ready(&self, direction: Direction) {
-        self.registration.slot().readiness.assume(direction);
+        self.registration.slot().word.assume(direction);
     }
 
     /// Calls `f` if `direction` is ready; if not, or if `f` fails with `WouldBlock`, fails with that.
@@ -223,19 +223,19 @@ impl<S: AsFd> Source<S> {
     /// and ignores them: they cost time, nothing else.
     #[must_use]
     pub fn assume_unshared(self) -> Self {
-        self.registration.slot().readiness.set_unshared();
+        self.registration.slot().word.set_unshared();
         self
     }
 
     /// Takes [`assume_unshared`](Self::assume_unshared) back.
     pub fn mark_shared(&self) {
-        self.registration.slot().readiness.set_shared();
+        self.registration.slot().word.set_shared();
     }
 }
 
 impl<S: AsFd> Drop for Source<S> {
     fn drop(&mut self) {
-        if self.registration.slot().readiness.is_shared() {
+        if self.registration.slot().word.is_shared() {
             // Fails only if `S` names another descriptor than it did at first, or closed it: then there
             // is nothing to remove.
             let _ = self.registration.delete(self.io.as_fd());

@@ -37,6 +37,9 @@
 use crate::primitive::AtomicU32;
 use crate::primitive::Ordering::*;
 
+#[cfg(all(test, hyperia_loom))]
+mod loom;
+
 /// The reactor runs, and nobody has called since it last rose.
 const AWAKE: u32 = 0;
 /// The reactor waits in the kernel, or is about to.
