@@ -134,10 +134,7 @@ impl Sleep {
     /// Returns whether it is still waiting.
     fn register(&self, cx: &Context<'_>) -> bool {
         let inner = self.shared.lock();
-        if self.node.state_locked() != LINKED {
-            return false;
-        }
-        // SAFETY: the lock is held.
+        // SAFETY: the lock is held. (If the driver was faster, there is no waker any more.)
         if unsafe { self.node.will_wake(cx.waker()) } {
             return true;
         }
@@ -201,13 +198,11 @@ impl Drop for Sleep {
             return;
         }
         let mut inner = self.shared.lock();
-        let mut waker = None;
-        if self.node.state_locked() == LINKED {
-            // SAFETY: a `LINKED` node is pinned. It is detached here, before it goes away.
-            inner.remove(unsafe { Link::new(&self.node) });
-            // SAFETY: the lock is held.
-            waker = unsafe { self.node.replace_waker(None) };
-        }
+        // If the driver was faster, the node is detached and without a waker: nothing happens here.
+        // SAFETY: a node that was `LINKED` is pinned; the link is used under the lock only, and forgotten.
+        inner.remove(unsafe { Link::new(&self.node) });
+        // SAFETY: the lock is held.
+        let waker = unsafe { self.node.replace_waker(None) };
         drop(inner);
         drop(waker);
     }

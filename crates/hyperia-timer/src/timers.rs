@@ -18,6 +18,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::task::Waker;
 use core::time::Duration;
 
@@ -41,6 +42,10 @@ pub(crate) struct Shared {
     waker: Waker,
     clock: Box<dyn Clock>,
 }
+
+// No user code runs under the lock (invariant 1), so no panic leaves what it protects in pieces.
+impl UnwindSafe for Shared {}
+impl RefUnwindSafe for Shared {}
 
 /// What the lock protects.
 pub(crate) struct Inner {
@@ -228,12 +233,16 @@ impl Timers {
         let mut guard = self.shared.lock();
         let inner = &mut *guard;
         inner.armed = 0;
-        let progress = inner
+        let mut progress = inner
             .levels
             .collect(&mut inner.nodes, now, budget, &mut due);
         let now = now.max(inner.levels.elapsed());
-        for &(_, link) in due.as_slice() {
-            if let Some(waker) = inner.nodes.fire(link, now) {
+        for &(deadline, link) in due.as_slice() {
+            if wakers.is_full() {
+                // A batch of wakers may be smaller than one of the wheel: the rest waits for the next.
+                inner.levels.insert(&mut inner.nodes, link, deadline);
+                progress = Progress::Full;
+            } else if let Some(waker) = inner.nodes.fire(link, now) {
                 wakers.push(waker);
             }
         }

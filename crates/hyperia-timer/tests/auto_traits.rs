@@ -1,5 +1,5 @@
 //! Which of `Send`, `Sync` and `Unpin` each public type has, and how large it is.
-#![cfg(not(hyperia_loom))]
+#![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::cell::Cell;
 use std::future::{Pending, Ready};

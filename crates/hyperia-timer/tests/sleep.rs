@@ -1,5 +1,5 @@
 //! What a user of `Timers` and `Sleep` can rely on.
-#![cfg(not(hyperia_loom))]
+#![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;

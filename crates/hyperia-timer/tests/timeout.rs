@@ -1,5 +1,5 @@
 //! What a user of `Timeout` can rely on.
-#![cfg(not(hyperia_loom))]
+#![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::future::{pending, poll_fn, ready};
 use std::pin::pin;
