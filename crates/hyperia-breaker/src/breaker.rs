@@ -17,7 +17,8 @@
 //! 2. In HALF-OPEN at most `probes_max` permits are both unreported and within their lease.
 //! 3. `clock` is the latest time of any call that changed something; no call acts at an earlier time, so a
 //!    clock that goes back shortens and lengthens nothing.
-//! 4. A refused call, a stale report and a question change nothing, `clock` included.
+//! 4. A refused call, a stale report and a question change nothing, `clock` included. (A report after the end of
+//!    its lease vacates the place that it no longer had a right to.)
 //!
 //! # Cost
 //! No allocation; some compares per call, plus a look at `probes_max` places while half-open.
@@ -231,7 +232,7 @@ impl Breaker {
                 self.clock.set(now);
                 self.phase.set(Phase::Closed { failures: 0 });
             }
-            Phase::HalfOpen if self.probes.holds(permit.ticket, now, &self.config) => {
+            Phase::HalfOpen if self.probes.settle(permit.ticket, now, &self.config) => {
                 self.clock.set(now);
                 self.enter(Phase::Closed { failures: 0 });
             }
@@ -254,7 +255,7 @@ impl Breaker {
                     self.phase.set(Phase::Closed { failures });
                 }
             }
-            Phase::HalfOpen if self.probes.holds(permit.ticket, now, &self.config) => {
+            Phase::HalfOpen if self.probes.settle(permit.ticket, now, &self.config) => {
                 self.open(now);
             }
             _ => {}

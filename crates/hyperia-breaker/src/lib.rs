@@ -31,3 +31,22 @@ pub use guard::Guard;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// A breaker is not shared between threads without a lock, and a guard stays on its thread:
+/// ```compile_fail,E0277
+/// fn is_sync<T: Sync>() {}
+/// is_sync::<hyperia_breaker::Breaker>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<hyperia_breaker::Guard<'_>>();
+/// ```
+/// while these compile:
+/// ```
+/// fn is_sync<T: Sync>() {}
+/// fn is_send<T: Send>() {}
+/// is_sync::<std::sync::Mutex<hyperia_breaker::Breaker>>();
+/// is_send::<hyperia_breaker::Permit>();
+/// ```
+#[cfg(doctest)]
+struct AutoTraits;

@@ -7,7 +7,7 @@ use crate::Config;
 
 /// One probe that is under way.
 #[derive(Clone, Copy, Debug)]
-struct Probe {
+pub(crate) struct Probe {
     ticket: u64,
     issued: Duration,
 }
@@ -65,22 +65,16 @@ impl Probes {
         Err(retry_at)
     }
 
-    /// Vacates the place of `ticket`; whether it was held, whatever the time.
-    pub(crate) fn release(&self, ticket: u64) -> bool {
-        self.find(ticket)
-            .is_some_and(|place| place.take().is_some())
-    }
-
-    /// Whether `ticket` still holds a place and its lease is not over.
-    pub(crate) fn holds(&self, ticket: u64, now: Duration, config: &Config) -> bool {
-        self.find(ticket)
-            .and_then(Cell::get)
+    /// Vacates the place of `ticket`, if it has one. Whether its lease was not over yet.
+    pub(crate) fn settle(&self, ticket: u64, now: Duration, config: &Config) -> bool {
+        self.release(ticket)
             .is_some_and(|probe| !probe.is_over(now, config.probe_lease))
     }
 
-    fn find(&self, ticket: u64) -> Option<&Cell<Option<Probe>>> {
-        self.0
-            .iter()
-            .find(|place| place.get().is_some_and(|probe| probe.ticket == ticket))
+    /// Vacates the place of `ticket`, if it has one.
+    pub(crate) fn release(&self, ticket: u64) -> Option<Probe> {
+        let is_its =
+            |place: &&Cell<Option<Probe>>| place.get().is_some_and(|probe| probe.ticket == ticket);
+        self.0.iter().find(is_its).and_then(Cell::take)
     }
 }
