@@ -52,7 +52,53 @@ pub(crate) fn yield_now() {
     spin_loop();
 }
 
-#[cfg(all(feature = "std", hyperia_loom))]
-pub(crate) use loom::thread::{self, Thread};
+/// A thread that may sleep.
 #[cfg(all(feature = "std", not(hyperia_loom)))]
-pub(crate) use std::thread::{self, Thread};
+pub(crate) struct Sleeper(std::thread::Thread);
+
+#[cfg(all(feature = "std", not(hyperia_loom)))]
+impl Sleeper {
+    /// The calling thread.
+    pub(crate) fn current() -> Self {
+        Self(std::thread::current())
+    }
+
+    /// Lets the next sleep of the thread, or the one it is in, end.
+    pub(crate) fn unpark(&self) {
+        self.0.unpark();
+    }
+
+    /// Sleeps; called by the thread itself. May end early.
+    pub(crate) fn park(&self) {
+        std::thread::park();
+    }
+
+    /// Sleeps, but not much longer than `timeout`; called by the thread itself. May end early.
+    pub(crate) fn park_timeout(&self, timeout: core::time::Duration) {
+        std::thread::park_timeout(timeout);
+    }
+}
+
+/// Not loom's `unpark`: that also ends the `join` of a thread that has long gone on.
+#[cfg(all(feature = "std", hyperia_loom))]
+pub(crate) struct Sleeper(loom::sync::Notify);
+
+#[cfg(all(feature = "std", hyperia_loom))]
+impl Sleeper {
+    pub(crate) fn current() -> Self {
+        Self(loom::sync::Notify::new())
+    }
+
+    pub(crate) fn unpark(&self) {
+        self.0.notify();
+    }
+
+    pub(crate) fn park(&self) {
+        self.0.wait();
+    }
+
+    /// No time passes in a model.
+    pub(crate) fn park_timeout(&self, _: core::time::Duration) {
+        yield_now();
+    }
+}

@@ -6,8 +6,9 @@ use core::task::Waker;
 
 use crate::first_panic::FirstPanic;
 
-/// How many wakers one batch holds: a quarter of a KiB of stack.
-const CAPACITY: usize = 16;
+/// How many wakers one batch holds: a quarter of a KiB of stack. One in a model, where two waiters are
+/// many.
+const CAPACITY: usize = if cfg!(hyperia_loom) { 1 } else { 16 };
 
 /// Collects wakers while a lock is held and wakes them after it was released.
 ///

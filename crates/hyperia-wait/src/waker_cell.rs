@@ -62,25 +62,29 @@ impl WakerCell {
     ///
     /// Look at the awaited condition after this call: a `wake` that came before it is not remembered.
     pub fn register(&self, waker: &Waker) {
+        // Dropped at the end of this call: a panic in there comes after the registration.
+        let mut old = None;
         // ORDERING: only a guess which path is shorter; the claims below check it.
         if self.state.load(Relaxed) == REGISTERED {
             if !self.claim(REGISTERED) {
                 return waker.wake_by_ref();
             }
-            let old = self.slot.with_mut(|slot| {
+            let same = self.slot.with_mut(|slot| {
                 // SAFETY: `claim` made this thread the owner of the slot (invariant 1).
                 let slot = unsafe { &mut *slot };
                 if slot.as_ref().is_some_and(|old| old.will_wake(waker)) {
-                    None
-                } else {
-                    slot.take()
+                    return true;
                 }
+                old = slot.take();
+                false
             });
-            let Some(old) = old else {
+            if same {
                 self.release(REGISTERED);
                 return;
-            };
-            if self.release(EMPTY) {
+            }
+            if self.release(EMPTY)
+                && let Some(old) = old.take()
+            {
                 old.wake();
             }
         }

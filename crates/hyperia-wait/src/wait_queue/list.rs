@@ -10,6 +10,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use core::task::Waker;
 
+use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicU32, UnsafeCell};
 
 /// What one waiter puts into the list. Lives in its pinned `Wait` (or, as a mark, on the stack of a
@@ -167,4 +168,24 @@ pub(super) unsafe fn pop_after(mark: *const Node) -> Option<*const Node> {
         set_prev(next, mark);
         Some(node)
     }
+}
+
+/// Marks a node that has just left its list and moves its waker out.
+///
+/// # Safety
+///
+/// The lock is held, and `node` was linked and `WAITING` until this thread took it out a moment ago.
+pub(super) unsafe fn notify(node: *const Node, status: u32) -> Waker {
+    // SAFETY: a linked node is alive (invariant 2), and its owner does not free it before it sees the
+    // store below or holds the lock.
+    let node = unsafe { &*node };
+    // SAFETY: a `WAITING` node holds a waker (invariant 3), and the store below ends that state, so it
+    // is moved out once. The owner writes it with the lock held only.
+    let waker = node
+        .waker
+        .with(|waker| unsafe { (*waker).assume_init_read() });
+    // ORDERING: Release makes the caller's condition visible to the Acquire in `poll` and `drop`, and
+    // keeps all accesses to the node before this one: the owner may free it now.
+    node.status.store(status, Release);
+    waker
 }

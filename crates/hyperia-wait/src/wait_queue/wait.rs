@@ -88,7 +88,13 @@ impl<'a> Wait<'a> {
                     Acquire,
                     Acquire,
                 ) {
-                    Ok(_) => return self.done(Ok(())),
+                    Ok(_) => {
+                        // ORDERING: the node is in no list: the owner's alone. If dropping the spare
+                        // panics, this lets `drop` pass the token on.
+                        self.node.status.store(NOTIFIED_ONE, Relaxed);
+                        drop(spare);
+                        return self.done(Ok(()));
+                    }
                     Err(seen) => state = seen,
                 }
                 continue;
@@ -133,7 +139,7 @@ impl<'a> Wait<'a> {
         }
         // User code, so it runs before the lock is taken.
         let new = waker.clone();
-        let locked = self.queue.lock(&mut Backoff::new());
+        let locked = self.queue.lock();
         // ORDERING: a notifier stores with the lock held, so the lock orders this load; Acquire for the
         // reader who looks at this line alone.
         let status = self.node.status.load(Acquire);
@@ -192,7 +198,7 @@ impl Drop for Wait<'_> {
         // published reaches whoever the notification is passed on to.
         let mut status = this.node.status.load(Acquire);
         if status == WAITING {
-            let mut locked = this.queue.lock(&mut Backoff::new());
+            let mut locked = this.queue.lock();
             // ORDERING: a notifier stores with the lock held, so the lock orders this load; Acquire as
             // above.
             status = this.node.status.load(Acquire);

@@ -1,5 +1,8 @@
 //! Threads as waiters.
 
+#[cfg(all(test, hyperia_loom))]
+mod loom;
+
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::cell::Cell;
@@ -14,20 +17,20 @@ use std::time::Instant;
 
 use crate::Elapsed;
 use crate::primitive::Ordering::*;
-use crate::primitive::{AtomicU32, Thread, thread};
+use crate::primitive::{AtomicU32, Sleeper};
 
 /// Runs a future on this thread, which sleeps while the future waits.
 #[track_caller]
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     refuse_if_driving();
     let mut future = pin!(future.into_future());
-    Sleeper::with(|sleeper| {
-        let mut cx = Context::from_waker(&sleeper.waker);
+    Bed::with(|bed| {
+        let mut cx = Context::from_waker(&bed.waker);
         loop {
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                 return output;
             }
-            sleeper.parker.park();
+            bed.parker.park();
         }
     })
 }
@@ -63,13 +66,13 @@ pub trait Block: Future + Sized {
     fn block_deadline(self, deadline: Instant) -> Result<Self::Output, Elapsed> {
         refuse_if_driving();
         let mut future = pin!(self);
-        Sleeper::with(|sleeper| {
-            let mut cx = Context::from_waker(&sleeper.waker);
+        Bed::with(|bed| {
+            let mut cx = Context::from_waker(&bed.waker);
             loop {
                 if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                     return Ok(output);
                 }
-                if !sleeper.parker.park_until(deadline) {
+                if !bed.parker.park_until(deadline) {
                     return Err(Elapsed);
                 }
             }
@@ -116,7 +119,7 @@ fn refuse_if_driving() {
 
 /// The sleeping place of one thread.
 struct Parker {
-    thread: Thread,
+    thread: Sleeper,
     /// 1 from a wake-up until the thread has seen it.
     woken: AtomicU32,
 }
@@ -125,7 +128,7 @@ impl Parker {
     /// Sleeps until the next wake-up.
     fn park(&self) {
         while !self.take() {
-            thread::park();
+            self.thread.park();
         }
     }
 
@@ -136,7 +139,7 @@ impl Parker {
             if left.is_zero() {
                 return false;
             }
-            park_timeout(left);
+            self.thread.park_timeout(left);
         }
         true
     }
@@ -146,17 +149,6 @@ impl Parker {
         // ORDERING: Acquire pairs with the Release of all wake-ups since the last one taken.
         self.woken.swap(0, Acquire) != 0
     }
-}
-
-#[cfg(not(hyperia_loom))]
-fn park_timeout(left: Duration) {
-    thread::park_timeout(left);
-}
-
-/// In a model no time passes; a thread that gives up is one that was scheduled at some point.
-#[cfg(hyperia_loom)]
-fn park_timeout(_: Duration) {
-    thread::yield_now();
 }
 
 impl Wake for Parker {
@@ -176,15 +168,15 @@ impl Wake for Parker {
 }
 
 /// A parker and its waker.
-struct Sleeper {
+struct Bed {
     parker: Arc<Parker>,
     waker: Waker,
 }
 
-impl Sleeper {
+impl Bed {
     fn new() -> Self {
         let parker = Arc::new(Parker {
-            thread: thread::current(),
+            thread: Sleeper::current(),
             woken: AtomicU32::new(0),
         });
         Self {
@@ -193,14 +185,14 @@ impl Sleeper {
         }
     }
 
-    /// Calls `f` with the sleeper of this thread; with a new one, if that is in use further up the stack.
+    /// Calls `f` with the bed of this thread; with a new one, if that is in use further up the stack.
     #[cfg(not(hyperia_loom))]
     fn with<R>(f: impl FnOnce(&Self) -> R) -> R {
         std::thread_local! {
-            static CACHED: RefCell<Option<Sleeper>> = const { RefCell::new(None) };
+            static CACHED: RefCell<Option<Bed>> = const { RefCell::new(None) };
         }
-        /// Puts the sleeper back, also when the future panics.
-        struct PutBack(Option<Sleeper>);
+        /// Puts the bed back, also when the future panics.
+        struct PutBack(Option<Bed>);
         impl Drop for PutBack {
             fn drop(&mut self) {
                 // Without a thread-local any more (the thread ends) or with another one in its place,
@@ -209,8 +201,8 @@ impl Sleeper {
             }
         }
         let cached = CACHED.try_with(|cached| cached.take()).ok().flatten();
-        let sleeper = PutBack(Some(cached.unwrap_or_else(Self::new)));
-        f(sleeper.0.as_ref().expect("put in above"))
+        let bed = PutBack(Some(cached.unwrap_or_else(Self::new)));
+        f(bed.0.as_ref().expect("put in above"))
     }
 
     #[cfg(hyperia_loom)]

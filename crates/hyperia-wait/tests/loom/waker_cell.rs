@@ -1,0 +1,198 @@
+//! Models of `WakerCell`.
+
+use std::sync::Arc;
+
+use hyperia_test::{CountingWaker, model_roles};
+use hyperia_wait::WakerCell;
+use loom::sync::atomic::Ordering::Relaxed;
+use loom::sync::atomic::{AtomicBool, AtomicUsize};
+
+struct Shared {
+    cell: WakerCell,
+    first: AtomicBool,
+    second: AtomicBool,
+    /// Whether a registrant saw both conditions in the look after its last registration.
+    seen: [AtomicBool; 2],
+    taken: AtomicUsize,
+    wakers: [Arc<CountingWaker>; 2],
+}
+
+fn make() -> Shared {
+    Shared {
+        cell: WakerCell::new(),
+        first: AtomicBool::new(false),
+        second: AtomicBool::new(false),
+        seen: [AtomicBool::new(false), AtomicBool::new(false)],
+        taken: AtomicUsize::new(0),
+        wakers: [CountingWaker::new(), CountingWaker::new()],
+    }
+}
+
+/// Registers and looks. The flags are Relaxed: only the edges of the cell carry them.
+fn register(shared: &Shared, index: usize) {
+    shared.cell.register(&shared.wakers[index].waker());
+    shared.seen[index].store(
+        shared.first.load(Relaxed) && shared.second.load(Relaxed),
+        Relaxed,
+    );
+}
+
+/// Whether a registrant need not be waited for: it saw everything, or will look again.
+fn reached(shared: &Shared, index: usize) -> bool {
+    shared.seen[index].load(Relaxed) || shared.wakers[index].wakes() > 0
+}
+
+fn nobody_is_left(shared: &Shared) {
+    drop(shared.cell.take());
+    assert_eq!(shared.wakers[0].live() + shared.wakers[1].live(), 0);
+}
+
+fn set_first(shared: &Shared) {
+    shared.first.store(true, Relaxed);
+    shared.cell.wake();
+}
+
+fn set_second(shared: &Shared) {
+    shared.second.store(true, Relaxed);
+    shared.cell.wake();
+}
+
+fn set_both(shared: &Shared) {
+    shared.second.store(true, Relaxed);
+    set_first(shared);
+}
+
+/// Catches a wake-up that finds nobody and is not seen by the registration after it, and one between
+/// registration and look that nobody gets.
+#[test]
+fn register_then_look_meets_set_then_wake() {
+    model_roles(
+        "WakerCell: register | wake",
+        10,
+        make,
+        &[|shared| register(shared, 0), set_both],
+        |shared| {
+            assert!(reached(shared, 0));
+            nobody_is_left(shared);
+        },
+    );
+}
+
+/// Catches a wake-up that finds another one at work and is not carried on by its release (a plain store
+/// in place of the read-modify-write at the end of `take`: tokio PR 7450).
+#[test]
+fn a_wake_during_a_wake_is_carried_on() {
+    model_roles(
+        "WakerCell: register | wake | wake",
+        200,
+        || {
+            let shared = make();
+            // A waker of an earlier poll, so that there is something to be at work on.
+            shared.cell.register(&shared.wakers[1].waker());
+            shared
+        },
+        &[|shared| register(shared, 0), set_first, set_second],
+        |shared| {
+            assert!(reached(shared, 0));
+            nobody_is_left(shared);
+        },
+    );
+}
+
+/// Catches a replaced registration that takes the wake-up with it, and a waker used by both sides at
+/// once (futures PR 868: the slot is a checked cell).
+#[test]
+fn a_wake_during_a_second_registration_wakes_the_second_or_is_seen() {
+    model_roles(
+        "WakerCell: register, register | wake",
+        20,
+        make,
+        &[
+            |shared| {
+                shared.cell.register(&shared.wakers[0].waker());
+                register(shared, 1);
+            },
+            set_both,
+        ],
+        |shared| {
+            assert!(reached(shared, 1));
+            nobody_is_left(shared);
+        },
+    );
+}
+
+/// Catches a registration of the same waker, which stores nothing, that loses a wake-up.
+#[test]
+fn a_wake_during_the_same_registration_again_is_not_lost() {
+    model_roles(
+        "WakerCell: register, register the same | wake",
+        20,
+        make,
+        &[
+            |shared| {
+                shared.cell.register(&shared.wakers[0].waker());
+                // What came before the second registration counts, if its wake-up is complete.
+                let before = shared.wakers[0].wakes() > 0;
+                register(shared, 0);
+                if before {
+                    shared.taken.store(1, Relaxed);
+                }
+            },
+            set_both,
+        ],
+        |shared| {
+            if shared.taken.load(Relaxed) == 1 {
+                assert!(
+                    shared.seen[0].load(Relaxed),
+                    "woken, registered again, and blind"
+                );
+            }
+            assert!(reached(shared, 0));
+            nobody_is_left(shared);
+        },
+    );
+}
+
+/// Catches two registrants in the slot at once, and one that goes away neither stored nor woken.
+#[test]
+fn of_two_registrants_one_is_stored_or_both_are_woken() {
+    model_roles(
+        "WakerCell: register | register | wake",
+        200,
+        make,
+        &[
+            |shared| register(shared, 0),
+            |shared| register(shared, 1),
+            set_both,
+        ],
+        |shared| {
+            assert!(reached(shared, 0) || reached(shared, 1));
+            nobody_is_left(shared);
+        },
+    );
+}
+
+/// Catches a waker handed out twice, or lost between two who take.
+#[test]
+fn of_two_takers_one_gets_the_waker() {
+    fn take(shared: &Shared) {
+        if let Some(waker) = shared.cell.take() {
+            shared.taken.fetch_add(1, Relaxed);
+            drop(waker);
+        }
+    }
+    model_roles(
+        "WakerCell: take | take",
+        5,
+        || {
+            let shared = make();
+            shared.cell.register(&shared.wakers[0].waker());
+            shared
+        },
+        &[take, take],
+        |shared| {
+            assert_eq!(shared.taken.load(Relaxed), 1);
+            nobody_is_left(shared);
+        },
+    );
+}
