@@ -199,7 +199,7 @@ mod tests {
         let mut batch = Batch::new();
         let mut all = Vec::new();
         for (index, &len) in lens.iter().enumerate() {
-            let message = vec![index as u8 + 1; len];
+            let message = vec![index as u8; len];
             all.extend_from_slice(&message);
             batch.entries.push_back(Entry {
                 message,

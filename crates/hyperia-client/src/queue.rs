@@ -446,10 +446,4 @@ impl<M> Queue<M> {
     pub(crate) fn refuse(&mut self) {
         self.stats.refused += 1;
     }
-
-    /// Whether everything is settled and nobody is in line.
-    #[cfg(test)]
-    pub(crate) fn is_settled(&self) -> bool {
-        self.ready.is_empty() && self.in_flight == 0 && self.room.is_empty() && self.granted == 0
-    }
 }
