@@ -41,7 +41,9 @@ pub(crate) fn build(command: &mut Command) -> Result<Vec<Binary>, String> {
         }
         .explain("build"));
     }
-    Ok(binaries(&outcome.stdout))
+    let mut binaries = binaries(&outcome.stdout);
+    binaries.sort_by(|a, b| a.label.cmp(&b.label));
+    Ok(binaries)
 }
 
 /// What the compiler had to say in a build with JSON messages.

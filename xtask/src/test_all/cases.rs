@@ -9,14 +9,10 @@ use std::time::Duration;
 /// For one test binary. Tests are quick; who takes this long hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(180);
 
-/// Unit and integration tests of the default members.
+/// Unit and integration tests of the default members. A plain `cargo test` builds the examples, too,
+/// some of which are run as processes by their tests.
 pub(super) fn tests(context: &Context<'_>, tally: &mut Tally<'_>) {
-    build_and_run(
-        &mut context.cargo(&["test", "--lib", "--bins", "--tests"]),
-        &[],
-        DEADLINE,
-        tally,
-    );
+    build_and_run(&mut context.cargo(&["test"]), &[], DEADLINE, tally);
 }
 
 /// Builds the test binaries of `command` and runs each under the deadline.
