@@ -181,11 +181,12 @@ async fn watch(client: Client<Vec<u8>>, handle: LoopHandle, samples: Rc<RefCell<
     }
 }
 
-/// Shows the live line: over the last one on a terminal, else below it.
+/// Shows the live line: on a terminal over the last one, cut off at the right edge, else below it.
 fn show_live(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     if stdout.is_terminal() {
-        write!(stdout, "\r\x1b[K{line}")?;
+        // Back to the left, wrapping off, the line, the rest erased, wrapping on.
+        write!(stdout, "\r\x1b[?7l{line}\x1b[K\x1b[?7h")?;
     } else {
         writeln!(stdout, "{line}")?;
     }

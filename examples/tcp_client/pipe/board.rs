@@ -7,9 +7,8 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hyperia_client::Verdict;
+use hyperia_examples::lines::label;
 use hyperia_wait::WaitQueue;
-
-use super::lines::label;
 
 /// So many bytes of unwritten verdicts stop the reader, in case nobody reads them.
 const TEXT_BYTES_MAX: usize = 64 * 1024;

@@ -17,7 +17,6 @@
 //! | an unfinished line at a signal | not a line: no message, no verdict |
 
 mod board;
-mod lines;
 mod stdio;
 
 use std::fmt::Write;
@@ -31,12 +30,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyperia_client::{Client, Stats, Unsent};
+use hyperia_examples::lines::{Line, LineCutter};
 use hyperia_rt::{EventLoop, LoopHandle};
 use hyperia_signal::{Signal, Signals};
 use hyperia_wait::{Either, WaitQueue, race};
 
 use self::board::{Board, Fate};
-use self::lines::{Line, LineCutter};
 use self::stdio::{Stdio, report};
 use crate::args::{Addresses, ClientKnobs};
 

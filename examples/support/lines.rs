@@ -9,7 +9,7 @@
 
 /// One line of the input.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Line {
+pub enum Line {
     /// A line to send, with its newline if it had one.
     Message(Vec<u8>),
     /// The first bytes, as many as the limit, of a line that is longer.
@@ -18,9 +18,21 @@ pub(crate) enum Line {
 
 /// Cuts lines out of pieces of any size.
 ///
-/// It holds at most `limit` bytes: those of the line that is not complete yet.
+/// It holds at most as many bytes as a line may have: those of the line that is not complete yet.
+///
+/// ```
+/// use hyperia_examples::lines::{Line, LineCutter};
+///
+/// let mut cutter = LineCutter::new(100);
+/// let mut piece: &[u8] = b"one\ntw";
+/// assert_eq!(cutter.next_line(&mut piece), Some(Line::Message(b"one\n".to_vec())));
+/// assert_eq!(cutter.next_line(&mut piece), None);
+/// let mut piece: &[u8] = b"o";
+/// assert_eq!(cutter.next_line(&mut piece), None);
+/// assert_eq!(cutter.finish(), Some(Line::Message(b"two".to_vec())));
+/// ```
 #[derive(Debug)]
-pub(crate) struct LineCutter {
+pub struct LineCutter {
     partial: Vec<u8>,
     limit: usize,
     /// Whether the bytes up to the next newline belong to a line already reported as too long.
@@ -28,7 +40,9 @@ pub(crate) struct LineCutter {
 }
 
 impl LineCutter {
-    pub(crate) fn new(limit: usize) -> Self {
+    /// Cuts lines of at most `limit` bytes, newline included.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
         Self {
             partial: Vec::new(),
             limit,
@@ -38,7 +52,7 @@ impl LineCutter {
 
     /// Takes the next line off the front of `bytes`; `None` once what is left of them is part of a line
     /// still to be completed, and has been kept.
-    pub(crate) fn next_line(&mut self, bytes: &mut &[u8]) -> Option<Line> {
+    pub fn next_line(&mut self, bytes: &mut &[u8]) -> Option<Line> {
         while !bytes.is_empty() {
             let newline = bytes.iter().position(|byte| *byte == b'\n');
             let (part, rest) = bytes.split_at(newline.map_or(bytes.len(), |at| at + 1));
@@ -62,19 +76,21 @@ impl LineCutter {
     }
 
     /// The end of the input: what is left is a line without newline.
-    pub(crate) fn finish(&mut self) -> Option<Line> {
+    pub fn finish(&mut self) -> Option<Line> {
         let rest = std::mem::take(&mut self.partial);
         (!rest.is_empty()).then_some(Line::Message(rest))
     }
 
     /// Bytes held of the line that is not complete yet.
-    pub(crate) fn pending(&self) -> usize {
+    #[must_use]
+    pub fn pending(&self) -> usize {
         self.partial.len()
     }
 }
 
 /// A line's first word; `-` if it has none.
-pub(crate) fn label(line: &[u8]) -> &[u8] {
+#[must_use]
+pub fn label(line: &[u8]) -> &[u8] {
     let word = line
         .trim_ascii_start()
         .split(u8::is_ascii_whitespace)

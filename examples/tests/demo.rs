@@ -1,0 +1,194 @@
+//! What the programs do without a peer of somebody else's: start one, move bytes, compare, end.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+/// A program. Cargo builds the examples for `cargo test`, but names no variable after them.
+fn program(name: &str) -> Command {
+    let mut path: PathBuf = std::env::current_exe().expect("a test has a path");
+    path.pop(); // the name of this test
+    path.pop(); // deps
+    path.push("examples");
+    path.push(name);
+    assert!(
+        path.exists(),
+        "{} is missing: `cargo build --examples` makes it",
+        path.display()
+    );
+    Command::new(path)
+}
+
+fn run(name: &str, arguments: &[&str]) -> (Output, String) {
+    let output = program(name)
+        .args(arguments)
+        .output()
+        .expect("the program starts");
+    let text = String::from_utf8(output.stdout.clone()).expect("it prints text");
+    (output, text)
+}
+
+/// The words of the first line that begins with `word`.
+fn words<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
+    let line = text.lines().find(|line| line.starts_with(word));
+    line.unwrap_or_else(|| panic!("no line begins with {word}: {text}"))
+        .split_whitespace()
+        .collect()
+}
+
+/// Whether the summary says that what was received is what was sent, and how many messages that was.
+fn agreed(text: &str) -> u64 {
+    let (sent, received) = (words(text, "sent"), words(text, "received"));
+    assert_eq!(sent[1..7], received[1..7], "{text}");
+    assert_eq!(received[7..], ["agrees"], "{text}");
+    sent[1].parse().expect("a number of messages")
+}
+
+fn interrupt(child: &Child) {
+    let pid = libc::pid_t::try_from(child.id()).expect("pids are small");
+    // SAFETY: kill takes two numbers; the child was not waited for yet, so the pid is still its own.
+    let result = unsafe { libc::kill(pid, libc::SIGINT) };
+    assert_eq!(result, 0, "the child is there to be interrupted");
+}
+
+#[test]
+fn the_client_sends_all_of_its_load_to_its_own_sink() {
+    let knobs = [
+        "--messages",
+        "200001",
+        "--message-size",
+        "8B",
+        "--producers",
+        "3",
+    ];
+    let (output, text) = run("tcp_client", &knobs);
+    assert!(output.status.success(), "{text}");
+    assert_eq!(agreed(&text), 200_001);
+    assert_eq!(
+        words(&text, "failed"),
+        ["failed", "0", "unsent", "0", "unknown"]
+    );
+}
+
+#[test]
+fn the_client_takes_a_free_port_if_its_own_is_taken() {
+    // Either this succeeds, or somebody else has it.
+    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 9000));
+    let (output, text) = run("tcp_client", &["--messages", "1000"]);
+    assert!(output.status.success(), "{text}");
+    assert!(
+        text.starts_with("127.0.0.1:9000 is taken: the sink listens on 127.0.0.1:"),
+        "{text}"
+    );
+    assert_eq!(agreed(&text), 1000);
+}
+
+#[test]
+fn the_client_drains_when_it_is_interrupted() {
+    let mut child = program("tcp_client")
+        .args(["--messages", "1000000000"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdout = BufReader::new(child.stdout.take().expect("it is a pipe"));
+    let mut text = String::new();
+    // Until the first live line.
+    while !text.contains("msg/s") {
+        assert_ne!(
+            stdout.read_line(&mut text).expect("it prints text"),
+            0,
+            "{text}"
+        );
+    }
+    interrupt(&child);
+    stdout.read_to_string(&mut text).expect("it prints text");
+    assert!(child.wait().expect("it ends").success(), "{text}");
+    let messages = agreed(&text);
+    assert!(messages > 0 && messages < 1_000_000_000, "{text}");
+    assert_eq!(
+        words(&text, "failed"),
+        ["failed", "0", "unsent", "0", "unknown"]
+    );
+    assert!(text.contains("throughput"), "{text}");
+}
+
+#[test]
+fn the_client_does_not_know_what_a_foreign_server_received() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    let addr = listener.local_addr().expect("it is bound").to_string();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("the client connects");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("the client sends");
+        bytes
+    });
+    let (output, text) = run(
+        "tcp_client",
+        &[
+            "--addr",
+            &addr,
+            "--messages",
+            "100",
+            "--connections",
+            "1",
+            "--producers",
+            "1",
+        ],
+    );
+    assert!(output.status.success(), "{text}");
+    assert_eq!(words(&text, "received")[..2], ["received", "unknown:"]);
+    let bytes = server.join().expect("reading does not panic");
+    assert_eq!(bytes.len(), 100 * 64);
+    assert!(bytes.starts_with(b"0000000000000000...."));
+    assert!(bytes.ends_with(b"...\n"));
+}
+
+#[test]
+fn the_server_serves_its_own_load_and_ends() {
+    for arguments in [&[][..], &["--echo"]] {
+        let (output, text) = run("tcp_server", arguments);
+        assert!(output.status.success(), "{text}");
+        assert_eq!(
+            words(&text, "received")[..3],
+            ["received", "200000", "lines,"]
+        );
+    }
+}
+
+#[test]
+fn the_server_ends_gracefully_when_it_is_interrupted() {
+    let mut child = program("tcp_server")
+        .args(["--addr", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdout = BufReader::new(child.stdout.take().expect("it is a pipe"));
+    let mut text = String::new();
+    stdout.read_line(&mut text).expect("it prints text");
+    let addr = text
+        .split([' ', ','])
+        .nth(2)
+        .expect("it says where it listens")
+        .to_owned();
+
+    let (output, _) = run("tcp_client", &["--addr", &addr, "--messages", "1000"]);
+    assert!(output.status.success());
+    interrupt(&child);
+    stdout.read_to_string(&mut text).expect("it prints text");
+    assert!(child.wait().expect("it ends").success(), "{text}");
+    assert_eq!(
+        words(&text, "received")[..5],
+        ["received", "1000", "lines,", "64000", "bytes,"]
+    );
+}
+
+#[test]
+fn the_shortest_program_ends() {
+    let (output, text) = run("event_loop", &[]);
+    assert!(output.status.success());
+    assert!(
+        text.starts_with("1048576 bytes went to 127.0.0.1:"),
+        "{text}"
+    );
+}
