@@ -133,7 +133,7 @@ pub(crate) struct ClientKnobs {
     pub breaker_failures: u32,
 
     /// How long an open circuit breaker refuses to dial.
-    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "300ms", value_parser = parse_duration)]
     pub breaker_reset: Duration,
 
     /// Let messages wait for an open circuit breaker [default: they fail at once].

@@ -32,7 +32,7 @@ use crate::samples::{Sample, picture, show};
 const SAMPLE_PERIOD: Duration = Duration::from_millis(50);
 
 /// Looks from one live line to the next: 250 ms.
-const SAMPLES_PER_LINE: u64 = 5;
+const SAMPLES_PER_LINE: u32 = 5;
 
 /// How long the sink may take to read what is still on its way once the client is done.
 const SINK_PATIENCE: Duration = Duration::from_secs(2);
@@ -173,7 +173,7 @@ async fn watch(client: Client<Vec<u8>>, handle: LoopHandle, samples: Rc<RefCell<
         let (stats, now) = (client.stats(), timers.now());
         let sample = Sample::between(&before, &stats, now - start, now - last);
         samples.borrow_mut().push(sample);
-        if u64::from(count) % SAMPLES_PER_LINE == 0 {
+        if count.is_multiple_of(SAMPLES_PER_LINE) {
             // As below: nobody reads.
             let _ = show_live(&sample.line(&stats, now));
         }
