@@ -18,7 +18,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use crate::queue::Entry;
+use crate::queue::{Entry, NONE};
 
 /// From this length on a message is written by reference instead of being copied.
 pub(crate) const COPY_BELOW: usize = 2048;
@@ -33,7 +33,11 @@ const PIECES_MAX: usize = 32;
 pub(crate) struct Batch<M> {
     pub(crate) entries: VecDeque<Entry<M>>,
     staged: usize,
+    /// Bytes of the staged entries.
+    bytes: usize,
     written: usize,
+    /// The epoch of the staged entries if they share one and none has a ticket: they can be settled in one step.
+    uniform: Option<u32>,
     buffer: Vec<u8>,
     pieces: VecDeque<Piece>,
     /// Entries that have left since the pieces were made: their indexes count from before.
@@ -60,12 +64,23 @@ impl Piece {
     }
 }
 
+/// Entries at the front of a batch that are written whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Complete {
+    pub(crate) count: usize,
+    pub(crate) bytes: usize,
+    /// Their epoch if they share one and none has a ticket.
+    pub(crate) uniform: Option<u32>,
+}
+
 impl<M> Batch<M> {
     pub(crate) const fn new() -> Self {
         Self {
             entries: VecDeque::new(),
             staged: 0,
+            bytes: 0,
             written: 0,
+            uniform: None,
             buffer: Vec::new(),
             pieces: VecDeque::new(),
             gone: 0,
@@ -81,9 +96,9 @@ impl<M> Batch<M> {
         self.written > 0
     }
 
-    /// Counts `n` written bytes; returns how many entries at the front are complete. They are to be settled and
-    /// taken off before the next call.
-    pub(crate) fn advance(&mut self, mut n: usize) -> usize {
+    /// Counts `n` written bytes; returns which entries at the front are complete. They are to be settled and taken off
+    /// before the next call.
+    pub(crate) fn advance(&mut self, mut n: usize) -> Complete {
         self.written += n;
         while n > 0 {
             let Some(piece) = self.pieces.front_mut() else {
@@ -101,24 +116,34 @@ impl<M> Batch<M> {
     }
 
     /// Entries at the front of which nothing is left to write.
-    pub(crate) fn complete(&mut self) -> usize {
-        let mut count = 0;
-        for entry in self.entries.iter().take(self.staged) {
-            if entry.len > self.written {
-                break;
+    pub(crate) fn complete(&mut self) -> Complete {
+        let mut complete = Complete {
+            count: self.staged,
+            bytes: self.bytes,
+            uniform: self.uniform,
+        };
+        if self.written < self.bytes {
+            (complete.count, complete.bytes) = (0, 0);
+            for entry in self.entries.iter().take(self.staged) {
+                if complete.bytes + entry.len > self.written {
+                    break;
+                }
+                complete.bytes += entry.len;
+                complete.count += 1;
             }
-            self.written -= entry.len;
-            count += 1;
         }
-        self.staged -= count;
-        self.gone += count;
+        self.written -= complete.bytes.min(self.written);
+        self.bytes -= complete.bytes;
+        self.staged -= complete.count;
+        self.gone += complete.count;
         if self.staged == 0 {
             self.clear_pieces();
         }
-        count
+        complete
     }
 
     fn clear_pieces(&mut self) {
+        self.bytes = 0;
         self.written = 0;
         self.gone = 0;
         self.buffer.clear();
@@ -137,6 +162,9 @@ impl<M: AsRef<[u8]>> Batch<M> {
     /// [`Self::staging`] is the one, and the rest is as if it had not been reached.
     pub(crate) fn stage(&mut self) {
         let index = self.staged;
+        if index == 0 {
+            self.uniform = self.entries.front().map(|entry| entry.epoch);
+        }
         for (offset, entry) in self.entries.range_mut(index..).enumerate() {
             let bytes = entry.message.as_ref();
             entry.len = bytes.len();
@@ -157,6 +185,10 @@ impl<M: AsRef<[u8]>> Batch<M> {
                     end: entry.len,
                 });
             }
+            if entry.ticket != NONE || self.uniform != Some(entry.epoch) {
+                self.uniform = None;
+            }
+            self.bytes += entry.len;
             self.staged += 1;
         }
     }
@@ -193,7 +225,6 @@ impl<M: AsRef<[u8]>> Batch<M> {
 #[cfg(all(test, not(hyperia_loom)))]
 mod tests {
     use super::*;
-    use crate::queue::NONE;
 
     fn batch(lens: &[usize]) -> (Batch<Vec<u8>>, Vec<u8>) {
         let mut batch = Batch::new();
@@ -230,7 +261,7 @@ mod tests {
         for step in [1, 2, 7, 100, 2047, 2048, 2049, 9000, 1 << 20] {
             let (mut batch, all) = batch(&lens);
             let mut out = Vec::new();
-            let mut completed = batch.complete();
+            let mut completed = batch.complete().count;
             assert_eq!(completed, 0);
             while !batch.is_empty() {
                 let n = batch
@@ -244,7 +275,7 @@ mod tests {
                         step - left
                     })
                     .unwrap();
-                let done = batch.advance(n);
+                let done = batch.advance(n).count;
                 batch.entries.drain(..done);
                 completed += done;
                 let whole: usize = lens[..completed].iter().sum();

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use futures_core::FusedFuture;
 use hyperia_timer::{Sleep, Timers};
 
-use crate::batch::{BYTES_MAX, MESSAGES_MAX};
+use crate::batch::{BYTES_MAX, Complete, MESSAGES_MAX};
 use crate::builder::Limits;
 use crate::contain::contain;
 use crate::ledger::{Ledger, wake_all};
@@ -431,6 +431,11 @@ impl<M> Desk<M> {
     fn settle(&mut self, entries: &mut VecDeque<Entry<M>>, count: usize, verdict: Verdict) {
         self.ledger
             .settle(entries, count, verdict, &mut self.on_settled);
+    }
+
+    fn settle_complete(&mut self, entries: &mut VecDeque<Entry<M>>, complete: Complete) {
+        self.ledger
+            .settle_complete(entries, complete, &mut self.on_settled);
     }
 
     /// Offers received bytes to the handler; `None` if it panicked.

@@ -5,6 +5,7 @@ use core::task::Waker;
 use core::time::Duration;
 use std::collections::VecDeque;
 
+use crate::batch::Complete;
 use crate::contain::contain;
 use crate::driver::OnSettled;
 use crate::queue::{Entry, NONE, Run};
@@ -92,6 +93,36 @@ impl<M> Ledger<M> {
         }
     }
 
+    /// Settles what was written whole.
+    pub(crate) fn settle_complete(
+        &mut self,
+        entries: &mut VecDeque<Entry<M>>,
+        complete: Complete,
+        handler: &mut Option<OnSettled<M>>,
+    ) {
+        let Complete {
+            count,
+            bytes,
+            uniform,
+        } = complete;
+        let (None, Some(epoch)) = (&handler, uniform) else {
+            return self.settle(entries, count, Verdict::Ok, handler);
+        };
+        if count == 0 {
+            return;
+        }
+        self.totals.sent += count as u64;
+        self.totals.sent_bytes += bytes as u64;
+        self.run(epoch, count as u64, 0, 0);
+        contain(&mut self.totals.panics, || {
+            if count == entries.len() {
+                entries.clear();
+            } else {
+                entries.drain(..count);
+            }
+        });
+    }
+
     fn note(&mut self, epoch: u32, len: usize, verdict: Verdict) {
         let (unsent, unknown) = match verdict {
             Verdict::Ok => {
@@ -108,15 +139,19 @@ impl<M> Ledger<M> {
                 (0, 1)
             }
         };
+        self.run(epoch, 1, unsent, unknown);
+    }
+
+    fn run(&mut self, epoch: u32, messages: u64, unsent: u64, unknown: u64) {
         match self.runs.last_mut() {
             Some(run) if run.epoch == epoch => {
-                run.messages += 1;
+                run.messages += messages;
                 run.unsent += unsent;
                 run.unknown += unknown;
             }
             _ => self.runs.push(Run {
                 epoch,
-                messages: 1,
+                messages,
                 unsent,
                 unknown,
             }),

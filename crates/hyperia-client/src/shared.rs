@@ -209,17 +209,17 @@ impl<M> Admission<'_, M> {
     }
 
     fn refused(&mut self, reason: Reason) -> Poll<Result<u32, Unsent<M>>> {
-        self.leave();
+        if self.key != NONE {
+            self.leave();
+        }
         match self.message.take() {
             Some(message) => Poll::Ready(Err(Unsent(message, reason))),
             None => Poll::Pending,
         }
     }
 
+    #[cold]
     fn leave(&mut self) {
-        if self.key == NONE {
-            return;
-        }
         let mut wakers = Vec::new();
         let waker = self.shared.queue.lock().leave(self.key, &mut wakers);
         self.key = NONE;
@@ -229,7 +229,10 @@ impl<M> Admission<'_, M> {
 }
 
 impl<M> Drop for Admission<'_, M> {
+    #[inline]
     fn drop(&mut self) {
-        self.leave();
+        if self.key != NONE {
+            self.leave();
+        }
     }
 }

@@ -131,7 +131,7 @@ impl<M: AsRef<[u8]>, T: Transport> Connection<M, T> {
     pub(super) fn write(&mut self, desk: &mut Desk<M>, cx: &mut Context<'_>) -> Write {
         let mut progress = false;
         let empty = self.batch.complete();
-        desk.settle(&mut self.batch.entries, empty, Verdict::Ok);
+        desk.settle_complete(&mut self.batch.entries, empty);
         while !self.batch.is_empty() {
             let (batch, transport) = (&mut self.batch, &mut self.transport);
             let written = contain(&mut desk.ledger.totals.panics, || {
@@ -160,7 +160,7 @@ impl<M: AsRef<[u8]>, T: Transport> Connection<M, T> {
             progress = true;
             desk.ledger.totals.batches += 1;
             let complete = batch.advance(n);
-            desk.settle(&mut batch.entries, complete, Verdict::Ok);
+            desk.settle_complete(&mut batch.entries, complete);
         }
         Write::Done
     }
