@@ -92,10 +92,10 @@ impl Sleep {
             }
             let mut inner = this.shared.lock();
             if this.node.state_locked() == LINKED {
-                this.node.set_deadline(deadline);
                 // SAFETY: the node lies in `self`, which is pinned, and it is `LINKED`.
                 let link = unsafe { Link::new(&this.node) };
                 inner.remove(link);
+                this.node.set_deadline(deadline);
                 let ring = inner.insert(link, deadline);
                 drop(inner);
                 if ring {

@@ -30,10 +30,13 @@ use crate::primitive::Mutex;
 use crate::sleep::Sleep;
 use crate::time::{NEVER, duration, nanos};
 use crate::timeout::Timeout;
-use crate::wheel::{Due, Levels, Progress};
+use crate::wheel::{Due, Levels, Nodes, Progress};
 
 /// How many nodes one call of `advance` hands out or moves before it lets the driver look after I/O.
 const ADVANCE_BUDGET: usize = 256;
+
+/// How many nodes one step takes out of the levels: as many wakers as a `WakeBatch` holds.
+const BATCH: usize = 16;
 
 /// What the handles and the sleeps share.
 pub(crate) struct Shared {
@@ -53,6 +56,8 @@ pub(crate) struct Inner {
     nodes: Pinned,
     /// The deadline the driver waits for; zero while it does not wait.
     armed: u64,
+    /// The next deadline as found last, kept up since: not after any deadline. Zero if unknown.
+    next: u64,
 }
 
 impl Inner {
@@ -60,6 +65,7 @@ impl Inner {
     #[must_use]
     pub(crate) fn insert(&mut self, link: Link, deadline: u64) -> bool {
         self.levels.insert(&mut self.nodes, link, deadline);
+        self.next = self.next.min(deadline);
         let earlier = deadline < self.armed;
         if earlier {
             self.armed = 0;
@@ -69,7 +75,28 @@ impl Inner {
 
     /// Takes a node out of its list, if it is in one.
     pub(crate) fn remove(&mut self, link: Link) {
+        if self.nodes.deadline(link) == self.next {
+            self.next = 0;
+        }
         self.levels.remove(&mut self.nodes, link);
+    }
+
+    /// Finds the next deadline, or [`NEVER`].
+    fn next_deadline(&mut self) -> u64 {
+        if self.next == 0 {
+            self.next = self.levels.next_deadline(&self.nodes).unwrap_or(NEVER);
+        }
+        self.next
+    }
+
+    /// Moves the time to `now` if nothing happens until then.
+    fn idle_until(&mut self, now: u64) -> bool {
+        let idle = self.levels.idle_until(now);
+        // What has passed was the deadline of a sleep that was put off, then dropped.
+        if !idle || self.next <= now {
+            self.next = 0;
+        }
+        idle
     }
 }
 
@@ -138,6 +165,7 @@ impl Timers {
             levels: Levels::new(Link::NIL),
             nodes,
             armed: 0,
+            next: 0,
         };
         let shared = Shared {
             inner: Mutex::new(inner),
@@ -194,9 +222,9 @@ impl Timers {
     /// may find nothing due. While [`advance`](Self::advance) has left work, it is a time that has passed.
     pub fn next_deadline(&self) -> Option<Duration> {
         let mut inner = self.shared.lock();
-        let next = inner.levels.next_deadline(&inner.nodes);
-        inner.armed = next.unwrap_or(NEVER);
-        next.map(duration)
+        let next = inner.next_deadline();
+        inner.armed = next;
+        (next != NEVER).then(|| duration(next))
     }
 
     /// For the driver: completes the sleeps that are due at `now`, in the order of their deadlines, and wakes
@@ -229,10 +257,13 @@ impl Timers {
 
     /// One step of `advance`, under the lock.
     fn collect(&self, now: u64, budget: &mut usize, wakers: &mut WakeBatch) -> Progress {
-        let mut due = Due::new(Link::NIL);
         let mut guard = self.shared.lock();
         let inner = &mut *guard;
         inner.armed = 0;
+        if inner.idle_until(now) {
+            return Progress::Done;
+        }
+        let mut due = Due::<Link, BATCH>::new(Link::NIL);
         let mut progress = inner
             .levels
             .collect(&mut inner.nodes, now, budget, &mut due);

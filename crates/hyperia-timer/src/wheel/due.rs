@@ -1,21 +1,18 @@
-//! The few nodes that one step of the wheel hands out, each with the deadline it was found due for.
+//! The nodes that one step of the wheel hands out, each with the deadline it was found due for.
 
-/// How many nodes one step hands out at most; as many wakers as a `WakeBatch` holds.
-pub(crate) const BATCH: usize = 16;
-
-/// Nodes that left the wheel because their deadline has come, in the order of their deadlines.
+/// Nodes that left the wheel because their deadline has come, in the order of their deadlines; `N` at most.
 #[derive(Debug)]
-pub(crate) struct Due<L> {
+pub(crate) struct Due<L, const N: usize> {
     /// The first `len` are of use.
-    items: [(u64, L); BATCH],
+    items: [(u64, L); N],
     len: usize,
 }
 
-impl<L: Copy> Due<L> {
+impl<L: Copy, const N: usize> Due<L, N> {
     /// Creates an empty one; `filler` fills the places not in use.
     pub(crate) fn new(filler: L) -> Self {
         Self {
-            items: [(0, filler); BATCH],
+            items: [(0, filler); N],
             len: 0,
         }
     }
@@ -29,7 +26,7 @@ impl<L: Copy> Due<L> {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.len == BATCH
+        self.len == N
     }
 
     /// Takes one node in; the caller has looked whether there is room.

@@ -36,7 +36,7 @@
 //! tokio's wheel (six-bit digits, occupancy words, lazy re-arming). Changed: the lowest level is one
 //! nanosecond wide, so there is no tick to round to; handing out is sorted; a step is bounded.
 
-use super::due::{BATCH, Due};
+use super::due::Due;
 use crate::time::NEVER;
 
 const DIGIT_BITS: u32 = 6;
@@ -179,17 +179,31 @@ impl<L: Copy + PartialEq> Levels<L> {
         }
     }
 
+    /// Moves the time forward to `now` if nothing stands before it, and says whether that is so.
+    #[inline]
+    pub(crate) fn idle_until(&mut self, now: u64) -> bool {
+        let now = now.min(NEVER - 1).max(self.elapsed);
+        let begun = self
+            .nearest()
+            .is_some_and(|(level, slot)| self.start(level, slot) <= now);
+        if begun || self.pending != 0 {
+            return false;
+        }
+        self.elapsed = now;
+        true
+    }
+
     /// Moves the time forward to `now` (a `now` before the wheel's time counts as that), handing out what
     /// is due in the order of the deadlines.
     ///
     /// Hands out or moves at most `budget` nodes and takes that many from it. What is handed out is
     /// detached.
-    pub(crate) fn collect<N: Nodes<Link = L>>(
+    pub(crate) fn collect<N: Nodes<Link = L>, const BATCH: usize>(
         &mut self,
         nodes: &mut N,
         now: u64,
         budget: &mut usize,
-        due: &mut Due<L>,
+        due: &mut Due<L, BATCH>,
     ) -> Progress {
         let now = now.min(NEVER - 1).max(self.elapsed);
         let mut ahead = *budget / 2;
@@ -243,12 +257,12 @@ impl<L: Copy + PartialEq> Levels<L> {
     }
 
     /// Hands out what stands in a slot of the lowest level, as far as budget and room go.
-    fn take_instant<N: Nodes<Link = L>>(
+    fn take_instant<N: Nodes<Link = L>, const BATCH: usize>(
         &mut self,
         nodes: &mut N,
         slot: usize,
         budget: &mut usize,
-        due: &mut Due<L>,
+        due: &mut Due<L, BATCH>,
     ) {
         self.elapsed = self.start(0, slot);
         let first = due.len();
@@ -270,14 +284,14 @@ impl<L: Copy + PartialEq> Levels<L> {
 
     /// Handles a slot above the lowest level that has begun. A slot of more nodes than a batch or the
     /// budget holds becomes pending. Returns false if an emptier batch is needed.
-    fn take_slot<N: Nodes<Link = L>>(
+    fn take_slot<N: Nodes<Link = L>, const BATCH: usize>(
         &mut self,
         nodes: &mut N,
         level: usize,
         slot: usize,
         limit: u64,
         budget: &mut usize,
-        due: &mut Due<L>,
+        due: &mut Due<L, BATCH>,
     ) -> bool {
         let start = self.start(level, slot);
         let first = due.len();

@@ -29,6 +29,9 @@ use crate::time::{duration, nanos};
 /// The index that leads nowhere, and so the number of timers that a wheel can hold.
 const NIL: u32 = u32::MAX;
 
+/// How many timers one step takes out of the levels; a slot of up to as many is sorted instead of spread.
+const BATCH: usize = 32;
+
 /// Names one timer of a [`Wheel`].
 ///
 /// A key stays harmless when its timer is gone: it never names another one of the same wheel. To another
@@ -298,7 +301,10 @@ impl<T> Wheel<T> {
     {
         let now = nanos(now);
         loop {
-            let mut due = Due::new(NIL);
+            if self.levels.idle_until(now) {
+                return false;
+            }
+            let mut due = Due::<u32, BATCH>::new(NIL);
             let progress = self
                 .levels
                 .collect(&mut self.slab, now, &mut budget, &mut due);
@@ -388,7 +394,7 @@ impl<T> fmt::Debug for Wheel<T> {
 /// Detached entries on their way to the caller. Those it does not get to, because it panics, go back.
 struct Handing<'a, T> {
     wheel: &'a mut Wheel<T>,
-    due: Due<u32>,
+    due: Due<u32, BATCH>,
     next: usize,
 }
 
