@@ -39,3 +39,38 @@ pub use error::{PopError, PushError};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Queues of what may not leave its thread stay on it:
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<hyperia_queue::mpmc::Queue<std::rc::Rc<u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_sync<T: Sync>() {}
+/// is_sync::<hyperia_queue::mpmc::Queue<std::rc::Rc<u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<hyperia_queue::mpsc::Producer<std::rc::Rc<u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_sync<T: Sync>() {}
+/// is_sync::<hyperia_queue::mpsc::Producer<std::rc::Rc<u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<hyperia_queue::mpsc::Consumer<std::rc::Rc<u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<hyperia_queue::mpsc::Consumer<std::sync::MutexGuard<'static, u8>>>();
+/// ```
+/// while this compiles:
+/// ```
+/// fn is_send_and_sync<T: Send + Sync>() {}
+/// is_send_and_sync::<hyperia_queue::mpmc::Queue<std::sync::Arc<u8>>>();
+/// is_send_and_sync::<hyperia_queue::mpsc::Producer<std::cell::Cell<u8>>>();
+/// is_send_and_sync::<hyperia_queue::mpsc::Consumer<std::cell::Cell<u8>>>();
+/// ```
+#[cfg(doctest)]
+struct AutoTraits;

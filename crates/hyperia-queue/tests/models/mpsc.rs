@@ -148,6 +148,55 @@ fn a_spent_block_comes_back() {
     );
 }
 
+/// One thread pushes and pops until the first block has come round and `tail` is the word it was.
+fn go_round(state: &State) {
+    let producer = state.producer(1);
+    let mut consumer = state.consumer();
+    state.push(&producer, 10);
+    let _ = state.pop(&mut consumer);
+    let _ = state.pop(&mut consumer);
+    (11..14).for_each(|value| state.push(&producer, value));
+    state.put_back(consumer);
+}
+
+fn check_round(state: &State) {
+    state.drain();
+    assert_eq!(state.popped.sorted(), [0, 10, 11, 12, 13, 20]);
+    state.finish();
+}
+
+/// A claim by a word that went away and came back (invariant 4): the producer looks, the block goes round, and then
+/// its exchange succeeds. Would catch an exchange that knows only what the look knew: it must acquire by itself.
+/// Hundreds of executions: the look and the exchange against a dozen steps.
+#[test]
+fn a_word_that_comes_back_is_claimed_as_if_it_were_new() {
+    in_all_placements(
+        "mpsc come back",
+        300,
+        || State::new(2, 1),
+        &[|state: &State| state.push(&state.producer(0), 20), go_round],
+        check_round,
+    );
+}
+
+/// The same for a batch.
+#[test]
+fn a_word_that_comes_back_is_claimed_by_a_batch() {
+    in_all_placements(
+        "mpsc come back, batch",
+        300,
+        || State::new(2, 1),
+        &[
+            |state: &State| {
+                let mut values = vec![state.counter.make(20)];
+                assert_eq!(state.producer(0).push_many(&mut values), Ok(1));
+            },
+            go_round,
+        ],
+        check_round,
+    );
+}
+
 /// Would catch a batch that is torn apart, that loses the blocks it brought, or that touches a block
 /// it has published to its end. Hundreds of executions: a batch is a single claim.
 #[test]

@@ -1,0 +1,78 @@
+//! When memory is asked for: at construction and, in the unbounded queue, when it grows beyond what it keeps.
+#![cfg(not(hyperia_loom))]
+
+use hyperia_queue::mpmc::Queue;
+use hyperia_queue::mpsc::unbounded;
+use hyperia_test::alloc::{CountingAllocator, count};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+/// Values in a block of the unbounded queue, and blocks that it keeps.
+const BLOCK: usize = 32;
+const KEPT: usize = 4;
+
+#[test]
+fn an_mpmc_queue_allocates_once() {
+    let (queue, counts) = count(|| Queue::bounded(100));
+    assert_eq!(counts.allocations, 1);
+    let ((), counts) = count(|| {
+        for value in 0..1000 {
+            queue.push(value).unwrap();
+            assert_eq!(queue.pop(), Ok(value));
+        }
+    });
+    assert_eq!(counts.allocations, 0);
+}
+
+#[test]
+fn an_mpsc_queue_makes_its_first_block_with_it() {
+    let (_ends, counts) = count(unbounded::<u64>);
+    assert_eq!(counts.allocations, 2);
+}
+
+#[test]
+fn a_short_mpsc_queue_allocates_one_more_block_and_then_nothing() {
+    let (producer, mut consumer) = unbounded();
+    let mut ping = |times| {
+        count(|| {
+            for value in 0..times {
+                producer.push(value).unwrap();
+                assert_eq!(consumer.pop(), Ok(value));
+            }
+        })
+    };
+    assert_eq!(ping(BLOCK).1.allocations, 1);
+    assert_eq!(ping(100 * BLOCK).1.allocations, 0);
+}
+
+#[test]
+fn an_mpsc_queue_that_swings_within_the_kept_blocks_does_not_allocate() {
+    let (producer, mut consumer) = unbounded();
+    let mut values = Vec::with_capacity(KEPT * BLOCK);
+    let mut swing = || {
+        values.extend(0..KEPT * BLOCK);
+        producer.push_many(&mut values).unwrap();
+        assert_eq!(consumer.pop_many(&mut values, usize::MAX), Ok(KEPT * BLOCK));
+        values.clear();
+    };
+    swing();
+    let ((), counts) = count(|| (0..10).for_each(|_| swing()));
+    assert_eq!((counts.allocations, counts.deallocations), (0, 0));
+}
+
+#[test]
+fn an_mpsc_queue_gives_back_what_it_does_not_keep() {
+    let (producer, mut consumer) = unbounded();
+    let ((), grown) = count(|| (0..100 * BLOCK).for_each(|value| producer.push(value).unwrap()));
+    assert_eq!(grown.allocations, 100);
+    let ((), shrunk) =
+        count(|| (0..100 * BLOCK).for_each(|value| assert_eq!(consumer.pop(), Ok(value))));
+    assert_eq!(shrunk.deallocations, 100 - KEPT);
+    let ((), end) = count(|| drop((producer, consumer)));
+    assert_eq!(
+        end.deallocations,
+        KEPT + 2,
+        "the kept blocks, the one in use, the shared part"
+    );
+}

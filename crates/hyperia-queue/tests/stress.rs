@@ -1,0 +1,213 @@
+//! Many threads, every value accounted for: exactly once, and in order for each producer (the shape of
+//! RUSTSEC-2021-0093, in which two consumers took one value). Bounded by the number of values, not by time.
+#![cfg(not(hyperia_loom))]
+
+mod common;
+
+use std::thread;
+
+use common::Random;
+use hyperia_queue::mpmc::Queue;
+use hyperia_queue::mpsc::unbounded;
+use hyperia_queue::{PopError, PushError};
+
+/// Values per producer.
+const VALUES: usize = 20_000;
+
+/// On the heap, so that a sanitizer sees one that is taken twice.
+struct Value(Box<usize>);
+
+fn value(producer: usize, index: usize) -> Value {
+    Value(Box::new(producer * VALUES + index))
+}
+
+/// Every value of `producers` producers is in `popped` once; each list has each producer's values in order.
+fn assert_exactly_once(popped: &[Vec<Value>], producers: usize) {
+    let mut is_popped = vec![false; producers * VALUES];
+    for values in popped {
+        let mut next = vec![0; producers];
+        for &index in values.iter().map(|value| &*value.0) {
+            assert!(!is_popped[index], "value {index} was popped twice");
+            is_popped[index] = true;
+            let producer = index / VALUES;
+            assert!(
+                index >= next[producer],
+                "value {index} came after {}",
+                next[producer]
+            );
+            next[producer] = index + 1;
+        }
+    }
+    assert!(
+        is_popped.iter().all(|&is_popped| is_popped),
+        "a value was lost"
+    );
+}
+
+#[test]
+fn mpmc_pops_everything_exactly_once() {
+    for (seed, capacity, producers, consumers) in [
+        (1, 1, 2, 2),
+        (2, 3, 2, 2),
+        (3, 7, 3, 1),
+        (4, 64, 1, 3),
+        (5, 1000, 3, 3),
+    ] {
+        let queue = Queue::bounded(capacity);
+        let popped: Vec<_> = thread::scope(|scope| {
+            let queue = &queue;
+            let pushers: Vec<_> = (0..producers)
+                .map(|producer| scope.spawn(move || push_all(queue, producer, seed)))
+                .collect();
+            let poppers: Vec<_> = (0..consumers)
+                .map(|consumer| scope.spawn(move || pop_all(queue, seed * 100 + consumer)))
+                .collect();
+            pushers
+                .into_iter()
+                .for_each(|pusher| pusher.join().unwrap());
+            queue.close();
+            poppers
+                .into_iter()
+                .map(|popper| popper.join().unwrap())
+                .collect()
+        });
+        assert_exactly_once(&popped, producers);
+    }
+}
+
+fn push_all(queue: &Queue<Value>, producer: usize, seed: u64) {
+    let mut random = Random::new(seed * 10 + producer as u64);
+    let (mut index, mut batch) = (0, Vec::new());
+    while index < VALUES {
+        let count = (1 + random.below(8)).min(VALUES - index);
+        batch.extend((index..index + count).map(|index| value(producer, index)));
+        index += count;
+        while let Some(mut first) = (!batch.is_empty()).then(|| batch.remove(0)) {
+            // One by itself, the others as a batch.
+            while let Err(error) = queue.push(first) {
+                assert!(error.is_full());
+                first = error.into_inner();
+                thread::yield_now();
+            }
+            if queue.push_many(&mut batch).is_err() {
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+fn pop_all(queue: &Queue<Value>, seed: u64) -> Vec<Value> {
+    let mut random = Random::new(seed);
+    let mut popped = Vec::new();
+    loop {
+        let result = match random.below(4) {
+            0 => queue.pop_many(&mut popped, 1 + random.below(10)).map(drop),
+            _ => queue.pop().map(|value| popped.push(value)),
+        };
+        match result {
+            Ok(()) => {}
+            Err(PopError::Empty) => thread::yield_now(),
+            Err(PopError::Closed) => return popped,
+        }
+    }
+}
+
+#[test]
+fn mpsc_pops_everything_exactly_once() {
+    for (seed, producers) in [(1, 1), (2, 2), (3, 4)] {
+        let (producer, mut consumer) = unbounded();
+        let threads: Vec<_> = (0..producers)
+            .map(|number| {
+                let producer = producer.clone();
+                thread::spawn(move || {
+                    let mut random = Random::new(seed * 10 + number as u64);
+                    let (mut index, mut batch) = (0, Vec::new());
+                    while index < VALUES {
+                        if random.below(4) > 0 {
+                            producer.push(value(number, index)).unwrap();
+                            index += 1;
+                        } else {
+                            let count = random.below(100).min(VALUES - index);
+                            batch.extend((index..index + count).map(|index| value(number, index)));
+                            index += count;
+                            assert_eq!(producer.push_many(&mut batch), Ok(count));
+                        }
+                    }
+                })
+            })
+            .collect();
+        drop(producer);
+        let mut random = Random::new(seed);
+        let mut popped = Vec::new();
+        loop {
+            match consumer.pop_many(&mut popped, 1 + random.below(50)) {
+                Ok(_) => {}
+                Err(PopError::Empty) => thread::yield_now(),
+                Err(PopError::Closed) => break,
+            }
+        }
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        assert_exactly_once(&[popped], producers);
+    }
+}
+
+/// Closed at some time among pushes: what was accepted is popped, what was refused came back.
+#[test]
+fn a_close_among_pushes_splits_accepted_from_refused() {
+    for round in 0..40 {
+        let queue = Queue::bounded(16);
+        let (producer, mut consumer) = unbounded();
+        thread::scope(|scope| {
+            let pushers: Vec<_> = (0..2)
+                .map(|_| {
+                    let (queue, producer) = (&queue, producer.clone());
+                    scope.spawn(move || {
+                        let (mut bounded, mut unbounded) = (0, 0);
+                        loop {
+                            match queue.push(1) {
+                                Ok(()) => bounded += 1,
+                                Err(PushError::Full(_)) => thread::yield_now(),
+                                Err(PushError::Closed(_)) => break,
+                            }
+                        }
+                        while unbounded < VALUES && producer.push(1).is_ok() {
+                            unbounded += 1;
+                        }
+                        (bounded, unbounded)
+                    })
+                })
+                .collect();
+            let popper = scope.spawn(|| {
+                let mut count = 0;
+                loop {
+                    match queue.pop() {
+                        Ok(value) => count += value,
+                        Err(PopError::Empty) => thread::yield_now(),
+                        Err(PopError::Closed) => break count,
+                    }
+                }
+            });
+            for _ in 0..round {
+                thread::yield_now();
+            }
+            queue.close();
+            for _ in 0..round % 20 {
+                thread::yield_now();
+            }
+            producer.close();
+            let accepted: Vec<(usize, usize)> = pushers
+                .into_iter()
+                .map(|pusher| pusher.join().unwrap())
+                .collect();
+            let bounded: usize = accepted.iter().map(|counts| counts.0).sum();
+            let unbounded: usize = accepted.iter().map(|counts| counts.1).sum();
+            assert_eq!(popper.join().unwrap(), bounded);
+            let mut popped = Vec::new();
+            let _ = consumer.pop_many(&mut popped, usize::MAX);
+            assert_eq!(popped.len(), unbounded);
+            assert_eq!(consumer.pop(), Err(PopError::Closed));
+        });
+    }
+}
