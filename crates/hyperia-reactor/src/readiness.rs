@@ -28,7 +28,7 @@
 //!    that was loaded *before* the attempt. So what an attempt found out cannot erase a newer event.
 //! 3. A waiter puts its waker where it belongs and then sets `CELL` or `QUEUE` with a
 //!    read-modify-write that shows it the word. Of `announce` and `deliver` one comes first: either the
-//!    waiter sees the readiness, or the reactor sees the bit and with it the waker.
+//!    waiter sees the readiness, or the reactor sees the bit, and wakes.
 //!
 //! The tick wraps after 2^30 events; an attempt would have to be asleep for exactly that many. The
 //! generation wraps after 2^24 owners of one slot; an event outlives the batch it came in only if its
@@ -38,14 +38,17 @@
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
 //! | event → attempt | `deliver` | `load`, `announce` | the state of the descriptor that the event reported: an attempt made after seeing tick *t* finds at least what event *t* reported, or a newer event is still to come | `an_attempt_sees_what_the_event_reported` |
-//! | waiter → event | `announce` | `deliver`, `abandon` | the waker in its cell or queue | `a_waiter_is_woken_or_sees_the_event` |
 //! | old owner → new owner | the lock of the free list | the same | the generation | – |
 //! | register → event | the kernel: `epoll_ctl` before the wait that returns the event | | the generation that `deliver` compares | – |
 //!
-//! One word, so no order across variables is needed and nothing is `SeqCst`.
+//! One word, so no order across variables is needed and nothing is `SeqCst`. The waker behind a bit is not
+//! carried by the word but by its place: a `WakerCell` or `WaitQueue` promises that either `wake` finds the
+//! waker, or whoever put it there sees what was done before that `wake`. The latter would be this word with
+//! readiness in it, in `announce`; but then `announce` came after `deliver`, which thus saw no bit and did
+//! not wake at all. (Model: `a_waiter_in_the_cell_is_woken_or_sees_the_event`, and `_queue_`.)
 //!
 //! # Progress
-//! `load` and `announce` are wait-free; the others are lock-free (a compare-exchange loop that others
+//! `load`, `announce` and `abandon` are wait-free; the others are lock-free (a compare-exchange loop that others
 //! make fail only by changing the word).
 //!
 //! # Sources
@@ -59,6 +62,9 @@ use core::fmt;
 
 use crate::primitive::AtomicU64;
 use crate::primitive::Ordering::*;
+
+#[cfg(all(test, not(hyperia_loom)))]
+mod tests;
 
 /// One of the two ways data goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -252,10 +258,12 @@ impl ReadyWord {
             }
             let tick = word.wrapping_add(TICK_ONE) & TICK_MASK;
             let next = word & !TICK_MASK & !wakes | tick | report.0;
-            // ORDERING: Release carries the state of the descriptor to `load` and `announce`. Acquire
-            // pairs with the Release in `announce`: the wakers behind the bits are in their places. A
-            // failure only repeats the guess.
-            match self.word.compare_exchange_weak(word, next, AcqRel, Relaxed) {
+            // ORDERING: Release carries the state of the descriptor to `load` and `announce`. Nothing is
+            // acquired: the places of wakers see to themselves (header). A failure repeats the guess.
+            match self
+                .word
+                .compare_exchange_weak(word, next, Release, Relaxed)
+            {
                 Ok(_) => return Some(Wakes(wakes)),
                 Err(changed) => word = changed,
             }
@@ -264,9 +272,9 @@ impl ReadyWord {
 
     /// Says that a waker has been put into `place`, and shows the word as it is after that.
     pub(crate) fn announce(&self, direction: Direction, place: Place) -> Seen {
-        // ORDERING: Release carries the waker to the Acquire in `deliver` and `abandon`. Acquire pairs
-        // with the Release in `deliver`, for the attempt that follows if the word shows readiness.
-        Seen(self.word.fetch_or(place_bit(direction, place), AcqRel))
+        // ORDERING: Acquire pairs with the Release in `deliver`, for the attempt that follows if the word
+        // shows readiness. The waker itself is published by its place.
+        Seen(self.word.fetch_or(place_bit(direction, place), Acquire))
     }
 
     /// After an attempt that would have blocked: nothing is ready until the next event.
@@ -334,19 +342,8 @@ impl ReadyWord {
 
     /// The reactor has been dropped: no event will come any more.
     pub(crate) fn abandon(&self) -> Wakes {
-        // ORDERING: Relaxed, a guess that the exchange below checks.
-        let mut word = self.word.load(Relaxed);
-        loop {
-            // ORDERING: Acquire pairs with the Release in `announce`: the wakers behind the bits are in
-            // their places. Nothing is published beside the bit.
-            match self
-                .word
-                .compare_exchange_weak(word, word & !WAITERS | GONE, Acquire, Relaxed)
-            {
-                Ok(_) => return Wakes(word & WAITERS),
-                Err(changed) => word = changed,
-            }
-        }
+        // ORDERING: Relaxed; the bit is all there is to tell, and wakers are found through their places.
+        Wakes(self.word.fetch_or(GONE, Relaxed) & WAITERS)
     }
 }
 

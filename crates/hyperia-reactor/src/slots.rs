@@ -28,6 +28,9 @@ use crate::primitive::{Mutex, OnceLock};
 use crate::readiness::Direction;
 use crate::slot::Slot;
 
+#[cfg(all(test, not(hyperia_loom)))]
+mod tests;
+
 /// Slots in the first chunk; a power of two.
 #[cfg(not(hyperia_loom))]
 const CHUNK_FIRST: usize = 64;

@@ -12,6 +12,9 @@ use std::time::Duration;
 
 use super::check;
 
+#[cfg(all(test, not(hyperia_loom)))]
+mod tests;
+
 /// What every descriptor is registered for, for all of its life.
 const INTEREST: u32 =
     (libc::EPOLLIN | libc::EPOLLPRI | libc::EPOLLRDHUP | libc::EPOLLOUT | libc::EPOLLET) as u32;

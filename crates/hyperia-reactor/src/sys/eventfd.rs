@@ -8,6 +8,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::check;
 
+#[cfg(all(test, not(hyperia_loom)))]
+mod tests;
+
 /// A non-blocking, close-on-exec counter.
 #[derive(Debug)]
 pub(crate) struct EventFd {

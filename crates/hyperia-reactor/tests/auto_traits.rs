@@ -1,0 +1,95 @@
+//! Which public types may be sent, shared and moved after pinning; and how large they are.
+#![cfg(not(hyperia_loom))]
+
+use std::marker::PhantomPinned;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
+
+use futures_core::FusedFuture;
+use hyperia_reactor::{Direction, Handle, Reactor, ReactorGone, Readiness, Ready, Source};
+
+/// Whether `$type: $trait`: an inherent constant hides the trait's where the bound holds.
+macro_rules! has {
+    ($type:ty: $trait:ident) => {{
+        trait Otherwise {
+            const HAS: bool = false;
+        }
+        impl<T: ?Sized> Otherwise for T {}
+        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
+        impl<T: ?Sized + $trait> Probe<T> {
+            const HAS: bool = true;
+        }
+        // The probe itself: the one has every one of them, the other none.
+        const { assert!(<Probe<u8>>::HAS && !<Probe<(Rc<u8>, PhantomPinned)>>::HAS) };
+        <Probe<$type>>::HAS
+    }};
+}
+
+/// A descriptor that may not leave its thread.
+struct Local(
+    OwnedFd,
+    #[expect(dead_code, reason = "for its auto traits")] Rc<()>,
+);
+
+impl AsFd for Local {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[test]
+fn auto_traits() {
+    macro_rules! table {
+        ($($type:ty: $send:literal $sync:literal $unpin:literal;)*) => {$(
+            assert_eq!(
+                (has!($type: Send), has!($type: Sync), has!($type: Unpin)),
+                ($send, $sync, $unpin),
+                stringify!($type)
+            );
+        )*};
+    }
+    table! {
+        // type:                 Send  Sync  Unpin
+        Reactor:                 true  true  true;
+        Handle:                  true  true  true;
+        Source<OwnedFd>:         true  true  true;
+        Source<Local>:           false false true;
+        Readiness<'static>:      true  true  false;
+        Ready:                   true  true  true;
+        Direction:               true  true  true;
+        ReactorGone:             true  true  true;
+    }
+}
+
+#[test]
+fn other_traits() {
+    fn fused<T: FusedFuture>() {}
+    fn error<T: std::error::Error + Send + Sync + 'static>() {}
+    fn copy<T: Copy>() {}
+    fn clone<T: Clone>() {}
+    fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+    fused::<Readiness<'_>>();
+    error::<ReactorGone>();
+    copy::<Ready>();
+    copy::<Direction>();
+    clone::<Handle>();
+    unwind_safe::<ReactorGone>();
+    unwind_safe::<Ready>();
+}
+
+#[test]
+fn sizes() {
+    assert_eq!(size_of::<Handle>(), size_of::<usize>());
+    assert!(
+        size_of::<Source<OwnedFd>>() <= 24,
+        "{}",
+        size_of::<Source<OwnedFd>>()
+    );
+    assert!(
+        size_of::<Readiness<'_>>() <= 80,
+        "{}",
+        size_of::<Readiness<'_>>()
+    );
+    assert!(size_of::<Ready>() <= 16);
+}

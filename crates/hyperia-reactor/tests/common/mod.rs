@@ -1,0 +1,119 @@
+//! What several test binaries need.
+#![allow(dead_code, reason = "no binary uses all of it")]
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyperia_reactor::{Direction, Handle, Reactor, Source};
+
+/// No wait in a test is meant to last; this only turns a hang into a failure.
+pub(crate) const HANG: Duration = Duration::from_secs(10);
+
+/// How many polls of a reactor a test may need for one thing to happen.
+const POLLS_MAX: usize = 100;
+
+/// Two ends of a stream, the first registered.
+pub(crate) fn pair(reactor: &Reactor) -> (Source<UnixStream>, UnixStream) {
+    let (ours, peer) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    peer.set_nonblocking(true).unwrap();
+    (reactor.handle().register(ours).unwrap(), peer)
+}
+
+/// Polls the reactor until `done`; fails if nothing happens.
+pub(crate) fn poll_until(reactor: &mut Reactor, mut done: impl FnMut() -> bool) {
+    for _ in 0..POLLS_MAX {
+        if done() {
+            return;
+        }
+        reactor.poll(Some(HANG)).unwrap();
+    }
+    panic!("not done after {POLLS_MAX} polls");
+}
+
+/// Takes all events that are there now.
+pub(crate) fn settle(reactor: &mut Reactor) {
+    while reactor.poll(Some(Duration::ZERO)).unwrap() > 0 {}
+}
+
+/// Runs a future on this thread, polling the reactor in between.
+pub(crate) fn drive<F: Future>(reactor: &mut Reactor, future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut output = None;
+    poll_until(reactor, || {
+        if let Poll::Ready(value) = poll_noop(future.as_mut()) {
+            output = Some(value);
+        }
+        output.is_some()
+    });
+    output.unwrap()
+}
+
+pub(crate) fn poll_noop<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Reads what is there into `buf`, by the rules for sources.
+pub(crate) fn try_read(source: &Source<UnixStream>, buf: &mut [u8]) -> io::Result<usize> {
+    use std::io::Read;
+    source.try_io(Direction::Read, |mut stream| stream.read(buf))
+}
+
+/// Writes until there is no more room; returns how much.
+pub(crate) fn fill(source: &Source<UnixStream>) -> usize {
+    let mut total = 0;
+    loop {
+        match source.try_io(Direction::Write, |mut stream| stream.write(&[7; 65536])) {
+            Ok(n) => total += n,
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                return total;
+            }
+        }
+    }
+}
+
+/// A reactor on a thread of its own.
+pub(crate) struct Driver {
+    pub(crate) handle: Handle,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Driver {
+    pub(crate) fn start() -> Self {
+        let mut reactor = Reactor::new().unwrap();
+        let handle = reactor.handle();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Acquire) {
+                reactor.poll(None).unwrap();
+            }
+        });
+        Self {
+            handle,
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.stop.store(true, Release);
+        self.handle.waker().wake();
+        if let Some(thread) = self.thread.take() {
+            let joined = thread.join();
+            assert!(joined.is_ok() || std::thread::panicking());
+        }
+    }
+}
