@@ -75,10 +75,11 @@ impl Inner {
 
     /// Takes a node out of its list, if it is in one.
     pub(crate) fn remove(&mut self, link: Link) {
-        if self.nodes.deadline(link) == self.next {
+        let deadline = self.nodes.deadline(link);
+        self.levels.remove(&mut self.nodes, link);
+        if deadline == self.next || self.levels.is_empty() {
             self.next = 0;
         }
-        self.levels.remove(&mut self.nodes, link);
     }
 
     /// Finds the next deadline, or [`NEVER`].

@@ -109,6 +109,12 @@ impl<L: Copy + PartialEq> Levels<L> {
         self.elapsed
     }
 
+    /// Whether no node stands in any list.
+    #[cfg(feature = "std")]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.levels == 0
+    }
+
     /// Puts a detached node in place for `deadline`. A node for [`NEVER`] stays detached.
     #[inline]
     pub(crate) fn insert<N: Nodes<Link = L>>(&mut self, nodes: &mut N, link: L, deadline: u64) {
