@@ -1,7 +1,9 @@
 //! Every line gets exactly one verdict, and the verdict is true.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::client::{Client, Verdict, command};
 use crate::lines;
@@ -14,7 +16,7 @@ const QUEUE: usize = 1024;
 fn every_line_is_ok_and_arrives_once() {
     const LINES: usize = 200_000;
     let server = Server::start(Mode::Read);
-    let mut client = Client::start(command(server.addr).stdin(std::process::Stdio::piped()));
+    let mut client = Client::start(command(server.addr).stdin(Stdio::piped()));
     let feeder = client.feed(lines(LINES));
     let ended = client.wait();
     feeder.join().expect("feeding does not panic");
@@ -41,11 +43,7 @@ fn every_line_is_ok_and_arrives_once() {
 fn one_connection_keeps_the_order() {
     let server = Server::start(Mode::Read);
     let mut command = command(server.addr);
-    let mut client = Client::start(
-        command
-            .args(["--connections", "1"])
-            .stdin(std::process::Stdio::piped()),
-    );
+    let mut client = Client::start(command.args(["--connections", "1"]).stdin(Stdio::piped()));
     client
         .feed(lines(20_000))
         .join()
@@ -65,7 +63,7 @@ fn a_server_that_is_killed_and_returns_costs_at_most_what_was_in_flight() {
     let mut client = Client::start(
         command
             .args(["--attempts", "50", "--breaker-failures", "50"])
-            .stdin(std::process::Stdio::piped()),
+            .stdin(Stdio::piped()),
     );
     let feeder = client.feed(lines(LINES));
 
@@ -94,7 +92,7 @@ fn a_server_that_is_killed_again_and_again_gets_no_line_twice() {
     const LINES: usize = 100_000;
     let mut server = Server::start(Mode::Read);
     let addr = server.addr;
-    let mut client = Client::start(command(addr).stdin(std::process::Stdio::piped()));
+    let mut client = Client::start(command(addr).stdin(Stdio::piped()));
     let feeder = client.feed(lines(LINES));
     let mut connections = Vec::new();
     for round in 1..=8 {
@@ -116,7 +114,7 @@ fn a_server_that_is_killed_again_and_again_gets_no_line_twice() {
 #[test]
 fn without_a_server_every_line_is_unsent_and_little_is_done_for_it() {
     const LINES: usize = 1000;
-    let mut client = Client::start(command(dead_addr()).stdin(std::process::Stdio::piped()));
+    let mut client = Client::start(command(dead_addr()).stdin(Stdio::piped()));
     let feeder = client.feed(lines(LINES));
     let ended = client.wait();
     feeder.join().expect("feeding does not panic");
@@ -128,6 +126,37 @@ fn without_a_server_every_line_is_unsent_and_little_is_done_for_it() {
         "{:?} on a processor",
         ended.cpu
     );
+}
+
+#[test]
+fn lines_go_out_again_soon_after_the_server_returns() {
+    let addr = dead_addr();
+    let mut client = Client::start(command(addr).stdin(Stdio::piped()));
+    let mut stdin = client.stdin();
+    // Until every attempt has failed and the breaker is open.
+    let mut fed = 0;
+    let mut feed = |until: &dyn Fn() -> bool| {
+        for _ in 0..2000 {
+            fed += 1;
+            writeln!(stdin, "m{fed} hello").expect("the client reads");
+            std::thread::sleep(Duration::from_millis(2));
+            if until() {
+                return true;
+            }
+        }
+        false
+    };
+    let down = Instant::now();
+    feed(&|| down.elapsed() > Duration::from_millis(700));
+    let server = Server::start_at(addr, Mode::Read);
+    let up = Instant::now();
+    assert!(feed(&|| server.bytes() > 0), "nothing arrived");
+    let recovery = up.elapsed();
+    drop(stdin);
+    let ended = client.wait();
+    check(&ended.verdicts.one_each(), &server.kill());
+    // 300 ms is the longest backoff and how long the breaker stays open; the rest is for a busy machine.
+    assert!(recovery < Duration::from_millis(1000), "{recovery:?}");
 }
 
 /// What all connections brought.

@@ -133,8 +133,16 @@ fn a_signal_ends_a_run_that_is_dialing() {
 fn a_signal_ends_a_run_whose_output_stalls() {
     let server = Server::start(Mode::Read);
     let mut client = Client::start_unread(command(server.addr).stdin(Stdio::piped()));
-    let feeder = client.feed(lines(200_000));
-    std::thread::sleep(Duration::from_millis(500));
+    // Labels so long that reading stops soon.
+    let padding = "x".repeat(1000);
+    let input: String = (1..=2_000)
+        .map(|number| format!("m{number}{padding}\n"))
+        .collect();
+    let feeder = client.feed(input.into_bytes());
+    std::thread::sleep(Duration::from_millis(300));
+    // Now there is room in the pipe for some verdicts, not for all that wait: a write of them all would block.
+    client.read_stdout(10_000);
+    std::thread::sleep(Duration::from_millis(200));
     let before = server.bytes();
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(
@@ -142,6 +150,10 @@ fn a_signal_ends_a_run_whose_output_stalls() {
         before,
         "lines were read although nobody takes their verdicts"
     );
+    match client.system_call() {
+        Some(call) => assert_eq!(call, libc::SYS_epoll_pwait2, "the loop is blocked"),
+        None => println!("skipped: the kernel does not tell where the loop sleeps"),
+    }
     let signalled = Instant::now();
     client.signal(libc::SIGTERM);
     let ended = client.wait();

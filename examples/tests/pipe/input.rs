@@ -1,6 +1,8 @@
 //! Which bytes are a line, where they may come from, and what the command line accepts.
 
 use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::process::Stdio;
 
 use crate::client::{Client, Ended, Verdict, command};
@@ -100,6 +102,22 @@ fn a_file_can_be_standard_input() {
     std::fs::remove_file(&path).expect("it is ours");
     assert_eq!(ended.verdicts.one_each().len(), 5_000);
     assert_eq!(ended.verdicts.count(Verdict::Ok), 5_000);
+    server.kill();
+}
+
+#[test]
+fn streams_shared_with_others_stay_blocking() {
+    let server = Server::start(Mode::Read);
+    let (input, writer) = std::io::pipe().expect("there are descriptors");
+    let shared = input.try_clone().expect("there are descriptors");
+    let client = Client::start(command(server.addr).stdin(input));
+    (&writer).write_all(&lines(10)).expect("the client reads");
+    server.wait_for_bytes(lines(10).len());
+    // SAFETY: F_GETFL takes no further argument and changes nothing; the descriptor is open.
+    let flags = unsafe { libc::fcntl(shared.as_raw_fd(), libc::F_GETFL) };
+    assert!(flags >= 0 && flags & libc::O_NONBLOCK == 0, "{flags:#o}");
+    drop((shared, writer));
+    assert_eq!(client.wait().verdicts.count(Verdict::Ok), 10);
     server.kill();
 }
 
