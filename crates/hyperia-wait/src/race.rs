@@ -13,7 +13,28 @@ pub enum Either<A, B> {
     Right(B),
 }
 
-/// Waits for the first of two futures and hands the other one back, still alive.
+/// Waits for the first of two futures and hands the other one back, still alive: nothing it has already
+/// taken is lost, and it keeps its place in any queue.
+///
+/// If both are ready, `a` wins. A future that cannot be moved is pinned first, with `pin!` or `Box::pin`.
+///
+/// # Examples
+///
+/// ```
+/// use hyperia_wait::{Either, WaitQueue, block_on, race};
+/// use std::pin::pin;
+///
+/// let (data, stop) = (WaitQueue::new(), WaitQueue::new());
+/// data.notify_one();
+/// let first = block_on(race(pin!(data.wait()), pin!(stop.wait())));
+/// let Either::Left((Ok(()), stop_wait)) = first else { unreachable!() };
+/// stop.notify_one();
+/// assert_eq!(block_on(stop_wait), Ok(()));
+/// ```
+///
+/// # Cancel safety
+///
+/// Dropping the race drops both futures.
 pub fn race<A, B>(a: A, b: B) -> Race<A, B>
 where
     A: Future + Unpin,

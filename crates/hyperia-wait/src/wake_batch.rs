@@ -14,7 +14,34 @@ const CAPACITY: usize = if cfg!(hyperia_loom) { 1 } else { 16 };
 ///
 /// A waker may run any code: take another lock, drop the structure it was found in, panic. None of it
 /// may happen under a lock. If a waker panics, the others are still woken, then the first panic goes
-/// on. Dropping a batch wakes what is in it.
+/// on (without the feature `std` a second one aborts). Dropping a batch wakes what is in it.
+///
+/// # Examples
+///
+/// ```
+/// use hyperia_wait::WakeBatch;
+/// use std::{sync::Mutex, task::Waker};
+///
+/// fn wake_all(waiting: &Mutex<Vec<Waker>>) {
+///     let mut batch = WakeBatch::new();
+///     loop {
+///         let mut locked = waiting.lock().unwrap();
+///         while let Some(waker) = locked.pop() {
+///             if !batch.push(waker) {
+///                 break; // full
+///             }
+///         }
+///         drop(locked);
+///         if batch.is_empty() {
+///             return;
+///         }
+///         batch.wake_all();
+///     }
+/// }
+/// # let waiting = Mutex::new(vec![Waker::noop().clone(); 40]);
+/// # wake_all(&waiting);
+/// # assert!(waiting.lock().unwrap().is_empty());
+/// ```
 pub struct WakeBatch {
     /// Initialized from `next` up to, not including, `end`.
     wakers: [MaybeUninit<Waker>; CAPACITY],

@@ -1,4 +1,50 @@
 //! A slot for the waker of one waiter.
+//!
+//! # States
+//! ```text
+//!            register: claim             register: release
+//!   EMPTY ───────────────────▶ REGISTERING ───────────────▶ REGISTERED
+//!     ▲  ▲                       ▲   │ take: sets WAKING        │  │
+//!     │  │                       └───┼──────────────────────────┘  │ take: sets WAKING
+//!     │  │ register: release, wakes  ▼         register: claim     ▼
+//!     │  └───────────── REGISTERING+WAKING             REGISTERED+WAKING
+//!     └──────────────────────────────────────────────────────────┘ take: release
+//! ```
+//! `WAKING` alone is a `take` that found nothing, when its first guess was wrong.
+//!
+//! # Invariants
+//! 1. `slot` is touched only by the thread that claimed it: by the compare-exchange to `REGISTERING`, or
+//!    by setting `WAKING` where neither it nor `REGISTERING` was set; until that thread's release.
+//! 2. `slot` holds a waker exactly in the states with `REGISTERED`, and nowhere else unclaimed.
+//! 3. No user code (a waker's clone, wake, drop) runs between a claim and its release.
+//! 4. Each registration ends stored, replaced by a later one, or woken.
+//!
+//! # Ordering
+//! | Edge | Release | Acquire | Carries | Model |
+//! |---|---|---|---|---|
+//! | register → take | `release` | `take` sets `WAKING` | the waker | `register_then_look_meets_set_then_wake` |
+//! | take → register | `take` swaps to `EMPTY` | `claim` | the emptied slot, the caller's condition | `a_wake_during_a_second_registration_wakes_the_second_or_is_seen` |
+//! | take that found another at work → register | `take` sets `WAKING`, kept by the swap | `claim` | its caller's condition | `a_wake_during_a_wake_is_carried_on` |
+//! | take that found nobody → register | `take` writes `EMPTY` again | `claim` | its caller's condition | `register_then_look_meets_set_then_wake` |
+//! | take beside register → the woken task | `take` sets `WAKING`, swaps | `claim` fails, `release` swaps | its caller's condition | `a_task_that_is_woken_sees_the_condition` |
+//!
+//! One atomic that both sides read-modify-write, so nothing is `SeqCst`.
+//!
+//! # Progress
+//! Wait-free: no loop. A `register` that meets a `take` or another `register` at work wakes its own task
+//! instead of waiting for it; if that other thread is stopped there, the task is polled until it goes on.
+//!
+//! # Cost
+//! 24 bytes, no allocation. Locked instructions: `wake` and `take` with nobody registered 1, else 2;
+//! `register` 2 (also when the same task comes again, which then clones nothing), 4 in place of another
+//! waker.
+//!
+//! # Sources
+//! `AtomicWaker` of futures (Alex Crichton, Carl Lerche, 2016) with three changes: the waker is cloned
+//! before the claim, a registration that cannot be stored is woken instead of ignored, and a `wake` that
+//! finds nobody is one instruction. Its bugs are models here (futures PR 868, tokio PR 7450).
+//! diatomic-waker (Serge Barral) is faster where registrations are known to come from one thread, and its
+//! `register` is unsafe for that reason.
 
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
@@ -21,7 +67,30 @@ const WAKING: u32 = 4;
 ///
 /// Whoever waits calls [`register`](Self::register) and then looks at its condition (again); whoever
 /// makes the condition true does so and then calls [`wake`](Self::wake). One of the two then sees the
-/// other. The last registration wins.
+/// other. The last registration wins: for many waiters there is [`WaitQueue`](crate::WaitQueue).
+///
+/// A woken task may find its condition still false: wake-ups can be spurious.
+///
+/// # Examples
+///
+/// ```
+/// use hyperia_wait::{WakerCell, block_on};
+/// use std::future::poll_fn;
+/// use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+/// use std::task::Poll;
+///
+/// let (cell, ready) = (WakerCell::new(), AtomicBool::new(false));
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| {
+///         ready.store(true, Relaxed);
+///         cell.wake();
+///     });
+///     block_on(poll_fn(|cx| {
+///         cell.register(cx.waker()); // first
+///         if ready.load(Relaxed) { Poll::Ready(()) } else { Poll::Pending } // second
+///     }));
+/// });
+/// ```
 pub struct WakerCell {
     /// See the constants above.
     state: AtomicU32,
@@ -61,6 +130,12 @@ impl WakerCell {
     /// Stores a clone of `waker`, in place of the one registered before.
     ///
     /// Look at the awaited condition after this call: a `wake` that came before it is not remembered.
+    /// When a `wake` or another registration is at work at the same time, `waker` may be woken at once.
+    ///
+    /// # Panics
+    ///
+    /// If the waker's clone or wake does, or the drop of the one before; the cell stays usable, and in the
+    /// last case `waker` is registered.
     pub fn register(&self, waker: &Waker) {
         // Dropped at the end of this call: a panic in there comes after the registration.
         let mut old = None;
@@ -101,13 +176,21 @@ impl WakerCell {
     }
 
     /// Wakes the registered waker, if there is one, and forgets it.
+    ///
+    /// The woken task sees what the caller did before.
+    ///
+    /// # Panics
+    ///
+    /// If the waker does.
     pub fn wake(&self) {
         if let Some(waker) = self.take() {
             waker.wake();
         }
     }
 
-    /// Removes the registered waker, for waking it later or not at all.
+    /// Removes the registered waker, to wake it after a lock was released, or not at all.
+    ///
+    /// A registration that is at work at the same time may wake its waker instead of storing it.
     pub fn take(&self) -> Option<Waker> {
         // ORDERING: a guess that saves the second read-modify-write; the compare-exchange checks it.
         if self.state.load(Relaxed) == EMPTY
@@ -135,10 +218,10 @@ impl WakerCell {
     /// Tries to own the slot, found in state `from`.
     fn claim(&self, from: u32) -> bool {
         // ORDERING: Acquire pairs with every release of the slot, and with every `take` that came
-        // before, whose caller's condition must be seen after this registration. On failure the caller
-        // wakes its task instead, which comes back here: Relaxed.
+        // before, whose caller's condition must be seen after this registration. On failure the task is
+        // woken instead, by itself, and must see the condition of the `take` that was in the way: Acquire.
         self.state
-            .compare_exchange(from, REGISTERING, Acquire, Relaxed)
+            .compare_exchange(from, REGISTERING, Acquire, Acquire)
             .is_ok()
     }
 

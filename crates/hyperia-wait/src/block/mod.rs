@@ -1,4 +1,20 @@
 //! Threads as waiters.
+//!
+//! Each thread has one parker, made at its first call and found again through a thread-local; a call
+//! inside a call makes another one. A waker that outlives its call may wake a later one: that is one poll
+//! more.
+//!
+//! # Ordering
+//! | Edge | Release | Acquire | Carries | Model |
+//! |---|---|---|---|---|
+//! | wake → next poll | `Parker::wake_by_ref` | `Parker::take` | what came before each wake-up, also of those that coalesced | `wake_ups_that_coalesce_carry_both_conditions` |
+//!
+//! # Progress
+//! Waking is wait-free but for what `Thread::unpark` does. Waiting sleeps.
+//!
+//! # Cost
+//! One allocation per thread. One locked instruction per wake-up and per look of the sleeper, besides
+//! those of `park` and `unpark`.
 
 #[cfg(all(test, hyperia_loom))]
 mod loom;
@@ -20,6 +36,17 @@ use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicU32, Sleeper};
 
 /// Runs a future on this thread, which sleeps while the future waits.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(hyperia_wait::block_on(async { 1 + 1 }), 2);
+/// ```
+///
+/// # Panics
+///
+/// If the future does. In debug builds also on a thread marked with [`driving`]: what it waits for would
+/// be driven by nobody.
 #[track_caller]
 pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     refuse_if_driving();
@@ -35,7 +62,23 @@ pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
     })
 }
 
-/// Waiting for a future with a thread.
+/// Waiting for any future with a thread instead of a task.
+///
+/// # Examples
+///
+/// ```
+/// use hyperia_wait::{Block, Elapsed, WaitQueue};
+/// use std::time::Duration;
+///
+/// let queue = WaitQueue::new();
+/// assert_eq!(queue.wait().block_timeout(Duration::ZERO), Err(Elapsed));
+/// queue.notify_one();
+/// assert_eq!(queue.wait().block(), Ok(()));
+/// ```
+///
+/// # Panics
+///
+/// As [`block_on`].
 pub trait Block: Future + Sized {
     /// Waits for the output.
     #[track_caller]
@@ -43,7 +86,7 @@ pub trait Block: Future + Sized {
         block_on(self)
     }
 
-    /// Waits for the output for at most `timeout`; the future is dropped then.
+    /// Waits for the output for at most `timeout`; the future is dropped then. Polls at least once.
     ///
     /// # Errors
     ///
@@ -57,7 +100,7 @@ pub trait Block: Future + Sized {
         }
     }
 
-    /// Waits for the output until `deadline`; the future is dropped then.
+    /// Waits for the output until `deadline`; the future is dropped then. Polls at least once.
     ///
     /// # Errors
     ///
@@ -82,7 +125,10 @@ pub trait Block: Future + Sized {
 
 impl<F: Future> Block for F {}
 
-/// Marks this thread as one that drives an event loop, until the mark is dropped.
+/// Marks this thread as one that drives an event loop, until the mark is dropped. Marks are counted.
+///
+/// Event loops hold one while they run, so that in debug builds a [`block_on`] inside one of their tasks
+/// panics instead of never coming back. It costs one thread-local counter.
 pub fn driving() -> Driving {
     DRIVING.set(DRIVING.get() + 1);
     Driving {

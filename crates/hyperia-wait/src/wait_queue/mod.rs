@@ -1,4 +1,85 @@
-//! A queue of waiters.
+//! A queue of waiters: first in, first out, without allocation.
+//!
+//! # States
+//! One word. The list hangs on `head` and is circular, so `head.prev` is the tail.
+//! ```text
+//!  bit 0  LOCKED    one thread may touch `head`, the links and the word; about ten instructions long
+//!  bit 1  TOKEN     one notification that found nobody
+//!  bit 2  WAITERS   `head` is not null (up to date while unlocked)
+//!  bit 3  CLOSED    for ever
+//!
+//!            notify_one                     poll
+//!   TOKEN ◀───────────── (empty) ─────────────────────▶ WAITERS
+//!     └────────────────────▲ ▲───────────────────────────┘
+//!          poll, try_wait        notify_*, drop: the last one leaves
+//!
+//!   from any of them: close ──▶ CLOSED
+//! ```
+//! Valid: each of the three above, `CLOSED`, and each of these four with `LOCKED`. (`TOKEN` and `LOCKED`
+//! meet when somebody whom a `notify_all` at work has not reached yet leaves or changes its waker.)
+//!
+//! A node, and with it its wait:
+//! ```text
+//!  INIT ──poll──▶ WAITING ──notify_one──▶ NOTIFIED_ONE ──poll──▶ DONE
+//!    │               ├─────notify_all───▶ NOTIFIED_ALL ──poll──────▲
+//!    │               ├─────close────────▶ CLOSED_BY ─────poll──────┤
+//!    └──poll: TOKEN or CLOSED was there────────────────────────────┘
+//! ```
+//!
+//! # Invariants
+//! 1. Who set `LOCKED` is the only one to change `state`, to touch `head` and to touch links, until it
+//!    stores `state` without `LOCKED`. No user code (a waker's clone, wake, drop) and no panic in between.
+//! 2. A node is linked exactly while its status is `WAITING`. Its wait is pinned, and `drop` unlinks, so
+//!    what is linked is alive. A mark is linked only while `wake_everybody` is in its frame.
+//! 3. A node owns its waker exactly while its status is `WAITING`: the notifier moves it out before it
+//!    stores another status, and that store is its last access to the node.
+//! 4. `TOKEN` is never together with `WAITERS` or `CLOSED`: what could be given is not stored.
+//!
+//! # Ordering
+//! | Edge | Release | Acquire | Carries | Model |
+//! |---|---|---|---|---|
+//! | unlock → lock | `Locked::drop` | `try_lock` | head, links, wakers | `two_neighbours_may_leave_at_once` |
+//! | notify → poll | `notify` stores the status | `poll`, `drop` | what came before the notification; that the node is free | `a_poll_with_another_waker_is_the_one_that_is_woken` |
+//! | token → poll, `try_wait` | `lock_or_store_token` | `start`, `try_wait` | what came before each of the notifications | `notifications_that_coalesce_carry_both_conditions` |
+//! | nobody → lock | `notify_all` finds nobody | `try_lock` of a first poll | what came before, for the look after joining | `a_condition_and_notify_all_reach_one_waiter` |
+//! | close → poll, `is_closed` | `Locked::drop` | `start`, `is_closed` | what came before the close | `a_close_that_is_seen_carries_the_closers_writes` |
+//!
+//! Register-then-look against set-then-notify needs no fence: both sides read-modify-write `state`, and
+//! the later one sees the earlier.
+//!
+//! # Progress
+//! | Operation | Progress |
+//! |---|---|
+//! | `notify_*` while nobody waits, a poll or `try_wait` that finds a token | lock-free among themselves; blocks while a holder of the lock is stopped |
+//! | first poll, drop and poll with another waker while waiting, `notify_*` with waiters, `close` | blocks while a holder of the lock is stopped |
+//! | `is_closed`, `try_wait` without a token; later polls with the same waker, or after the notification; `drop` before the first poll or after the last | wait-free |
+//!
+//! A holder runs about ten instructions for a poll or a drop, up to sixteen times as many for
+//! `notify_many`, `notify_all` and `close`, which unlock after each batch of sixteen. Whoever meets a
+//! holder spins up to seven times, twice as long each time, then yields to the scheduler (without `std`:
+//! goes on spinning). Not for use in an interrupt or signal handler that may stop a holder.
+//!
+//! # Cancel safety
+//! Dropping a wait leaves the queue at once, from any place in it. A notification by `notify_one` or
+//! `notify_many` that it had got and not seen goes to the next one, or is stored. A *forgotten* wait keeps
+//! its place, and a notification it gets is lost.
+//!
+//! # Cost
+//! | | bytes | allocations | locked instructions |
+//! |---|---|---|---|
+//! | `WaitQueue` | 16 | 0 | |
+//! | `Wait` | 48 | 0 | |
+//! | notify with nobody waiting | | | 1 |
+//! | poll that takes a token, `try_wait` with a token | | | 1 (0 without a token) |
+//! | first poll, that joins; drop that leaves; notify_one that wakes | | | 1 each, and what the waker does |
+//! | poll again with the same waker | | | 0 |
+//!
+//! # Sources
+//! The list in the pinned future is that of tokio's `Notify` (Lerche, Krasnow and others, 2018–2024), which
+//! also told us to splice for `notify_all` (its issue 5396); there a mutex is around it, here one bit of
+//! the word that the fast paths look at anyway. CQS (Koval, Khalanskiy, Alistarh, PLDI 2023) is lock-free
+//! and allocates segments; event-listener allocates per listener; a lock whose sections have no user code
+//! and no allocation in them is the smaller evil.
 
 mod circle;
 mod list;
@@ -28,7 +109,26 @@ const WAITERS: u32 = 4;
 /// The queue was closed.
 const CLOSED: u32 = 8;
 
-/// A first-in-first-out queue of tasks that wait.
+/// A queue of tasks and threads that wait, woken first in, first out, without allocation.
+///
+/// It is the waiting part of other things: an event, a semaphore, a channel. For a condition kept
+/// elsewhere: poll the [`wait`](Self::wait) (which joins), look at the condition, then return `Pending`;
+/// whoever makes the condition true does so and then notifies. One of the two sees the other. With a
+/// single waiter a [`WakerCell`](crate::WakerCell) is smaller.
+///
+/// # Examples
+///
+/// ```
+/// use hyperia_wait::{Block, WaitQueue};
+///
+/// let queue = WaitQueue::new();
+/// std::thread::scope(|scope| {
+///     let waiter = scope.spawn(|| queue.wait().block());
+///     queue.notify_one(); // wakes the waiter; or is stored, if it came first
+///     assert_eq!(waiter.join().unwrap(), Ok(()));
+/// });
+/// assert!(!queue.try_wait()); // the notification was used up
+/// ```
 pub struct WaitQueue {
     /// The bits above.
     state: AtomicU32,
@@ -65,12 +165,26 @@ impl WaitQueue {
         }
     }
 
-    /// Waits for a notification. Joins the queue when it is polled for the first time.
+    /// Waits for a notification, or takes the one that is stored.
+    ///
+    /// Joins the end of the queue when it is polled for the first time, not before.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] once [`close`](Self::close) was called, unless a notification came first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up its place. If it was notified and had not been polled since, the
+    /// notification is passed on as if by [`notify_one`](Self::notify_one); one by
+    /// [`notify_all`](Self::notify_all) has nothing to pass on. Forgetting the future (`mem::forget` of its
+    /// pinned box) keeps the place, and swallows one notification.
     pub fn wait(&self) -> Wait<'_> {
         Wait::new(self)
     }
 
-    /// Takes the stored token, if there is one.
+    /// Takes the stored notification, if there is one. Never overtakes a waiter: while one waits, nothing
+    /// is stored.
     pub fn try_wait(&self) -> bool {
         let mut backoff = Backoff::new();
         // ORDERING: a guess, checked by the compare-exchange; without a token nothing was received.
@@ -94,9 +208,17 @@ impl WaitQueue {
         false
     }
 
-    /// Wakes the one who waits longest. If nobody waits, stores one token for the next who comes.
+    /// Notifies the one who waits longest. If nobody waits, stores one token for the next who comes.
     ///
-    /// Returns whether somebody was woken. Tokens do not add up.
+    /// Returns whether somebody was woken. Tokens do not add up, and a closed queue stores none.
+    ///
+    /// # Panics
+    ///
+    /// If the waker does; the notification stands.
+    ///
+    /// # Complexity
+    ///
+    /// O(1). One locked instruction, and what the waker does.
     pub fn notify_one(&self) -> bool {
         let Some(mut locked) = self.lock_or_store_token() else {
             return false;
@@ -106,7 +228,12 @@ impl WaitQueue {
         waker.map(Waker::wake).is_some()
     }
 
-    /// Does what `n` calls of [`notify_one`](Self::notify_one) do. Returns how many were woken.
+    /// Does what `n` calls of [`notify_one`](Self::notify_one) do, locking once for sixteen of them.
+    /// Returns how many were woken.
+    ///
+    /// # Panics
+    ///
+    /// If a waker does, after the others were woken.
     pub fn notify_many(&self, n: usize) -> usize {
         let mut woken = 0;
         let mut panics = FirstPanic::new();
@@ -129,7 +256,16 @@ impl WaitQueue {
         woken
     }
 
-    /// Wakes all who wait now, in the order in which they came. Returns how many they were.
+    /// Notifies all who wait now, in the order in which they came, and nobody who joins after the call
+    /// has begun: not even from inside a waker. Stores nothing. Returns how many were woken.
+    ///
+    /// # Panics
+    ///
+    /// If a waker does, after the others were woken.
+    ///
+    /// # Complexity
+    ///
+    /// O(waiters), unlocking after each batch of sixteen.
     pub fn notify_all(&self) -> usize {
         // ORDERING: a guess, checked by the compare-exchange.
         let mut state = self.state.load(Relaxed);
@@ -147,7 +283,13 @@ impl WaitQueue {
         self.wake_everybody(self.lock(), NOTIFIED_ALL)
     }
 
-    /// Wakes all; they and all who come later get `Err(Closed)`.
+    /// Closes the queue for ever: all who wait, and all who come later, get `Err(Closed)`.
+    ///
+    /// A stored token is dropped. A wait that was notified before is not affected.
+    ///
+    /// # Panics
+    ///
+    /// If a waker does, after the others were woken.
     pub fn close(&self) {
         let mut locked = self.lock();
         locked.close();

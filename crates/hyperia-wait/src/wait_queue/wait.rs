@@ -39,7 +39,9 @@ impl fmt::Display for Closed {
 
 impl Error for Closed {}
 
-/// The future of [`WaitQueue::wait`].
+/// The future of [`WaitQueue::wait`], which says what it does and what dropping it does.
+///
+/// It may be polled from any thread and with a different waker each time; the last one is woken.
 #[must_use = "futures do nothing unless polled"]
 pub struct Wait<'a> {
     queue: &'a WaitQueue,
@@ -64,6 +66,8 @@ impl<'a> Wait<'a> {
     }
 
     /// Returns whether the output was returned, so that this must not be polled again.
+    ///
+    /// (`FusedFuture` for those who wrap this: the crate itself depends on nothing.)
     pub fn is_terminated(&self) -> bool {
         // ORDERING: `DONE` is written by the owner, who is the only one to ask.
         self.node.status.load(Relaxed) == DONE

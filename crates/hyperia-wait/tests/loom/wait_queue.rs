@@ -9,8 +9,6 @@ use hyperia_wait::{Closed, Wait, WaitQueue, block_on};
 use loom::sync::atomic::Ordering::Relaxed;
 use loom::sync::atomic::{AtomicBool, AtomicUsize};
 
-use crate::three_roles;
-
 /// What a wait has come to.
 type Outcome = Poll<Result<(), Closed>>;
 
@@ -154,11 +152,11 @@ fn a_wait_meets_a_notification() {
 /// Catches a second notification that coalesces with the stored token and is not carried by it.
 #[test]
 fn notifications_that_coalesce_carry_both_conditions() {
-    three_roles(
+    model_roles(
         "WaitQueue: poll | notify_one | notify_one",
         200,
         make,
-        [
+        &[
             |shared| {
                 let _ = poll(shared, 0);
             },
@@ -183,11 +181,11 @@ fn notifications_that_coalesce_carry_both_conditions() {
 /// when the notifier found nobody and wrote nothing.
 #[test]
 fn a_condition_and_notify_all_reach_every_waiter() {
-    three_roles(
+    model_roles(
         "WaitQueue: poll | poll | notify_all",
         200,
         make,
-        [
+        &[
             |shared| assert!(poll(shared, 0).is_pending() || seen(shared, 0)[0]),
             |shared| assert!(poll(shared, 1).is_pending() || seen(shared, 1)[0]),
             notify_all,
@@ -268,11 +266,11 @@ fn a_poll_with_the_same_waker_may_meet_a_notifier() {
 /// Catches a waiter that `close` misses because it joins meanwhile.
 #[test]
 fn close_reaches_everybody() {
-    three_roles(
+    model_roles(
         "WaitQueue: poll | poll | close",
         200,
         make,
-        [
+        &[
             |shared| assert!(poll(shared, 0).is_pending() || seen(shared, 0)[0]),
             |shared| assert!(poll(shared, 1).is_pending() || seen(shared, 1)[0]),
             close,
@@ -371,7 +369,7 @@ fn dropping_the_head_while_it_is_notified_wakes_the_next() {
 /// The same, with a third who joins meanwhile and may be the next.
 #[test]
 fn dropping_a_lone_wait_while_it_is_notified_reaches_whoever_joins() {
-    three_roles(
+    model_roles(
         "WaitQueue: drop | notify_one | poll",
         200,
         || {
@@ -379,7 +377,7 @@ fn dropping_a_lone_wait_while_it_is_notified_reaches_whoever_joins() {
             assert!(poll(&shared, 0).is_pending());
             shared
         },
-        [
+        &[
             |shared| drop_wait(shared, 0),
             notify_first,
             |shared| {
@@ -408,11 +406,11 @@ fn two_neighbours_may_leave_at_once() {
             no_waker_is_left(shared);
         },
     );
-    three_roles(
+    model_roles(
         "WaitQueue: drop the first | drop the second | notify_one",
         200,
         make_waiting,
-        [
+        &[
             |shared| drop_wait(shared, 0),
             |shared| drop_wait(shared, 1),
             notify_first,

@@ -78,6 +78,45 @@ fn register_then_look_meets_set_then_wake() {
     );
 }
 
+/// A task that looks at once when it is woken.
+struct Looking(AtomicBool);
+
+impl std::task::Wake for Looking {
+    fn wake(self: Arc<Self>) {
+        assert!(self.0.load(Relaxed), "woken without the condition");
+    }
+}
+
+/// Catches a wake-up by the task itself, because a `take` was in the way, that does not carry what the
+/// notifier did before.
+#[test]
+fn a_task_that_is_woken_sees_the_condition() {
+    struct Shared {
+        cell: WakerCell,
+        looking: Arc<Looking>,
+    }
+    model_roles(
+        "WakerCell: register a task that looks | wake",
+        20,
+        || {
+            let cell = WakerCell::new();
+            cell.register(std::task::Waker::noop());
+            Shared {
+                cell,
+                looking: Arc::new(Looking(AtomicBool::new(false))),
+            }
+        },
+        &[
+            |shared: &Shared| shared.cell.register(&shared.looking.clone().into()),
+            |shared| {
+                shared.looking.0.store(true, Relaxed);
+                shared.cell.wake();
+            },
+        ],
+        |_| (),
+    );
+}
+
 /// Catches a wake-up that finds another one at work and is not carried on by its release (a plain store
 /// in place of the read-modify-write at the end of `take`: tokio PR 7450).
 #[test]
