@@ -20,14 +20,15 @@ use std::io::{self, IoSlice};
 
 use crate::queue::{Entry, NONE};
 
-/// From this length on a message is written by reference instead of being copied.
-pub(crate) const COPY_BELOW: usize = 2048;
+/// From this length on a message is written by reference instead of being copied: where both took the same time, over
+/// loopback and with the messages in the cache.
+pub(crate) const COPY_BELOW: usize = 1024;
 /// A batch takes at most so many messages from the queue ...
 pub(crate) const MESSAGES_MAX: usize = 1024;
 /// ... and so many bytes, or one message.
 pub(crate) const BYTES_MAX: usize = 256 * 1024;
 /// Pieces offered in one write.
-const PIECES_MAX: usize = 32;
+const PIECES_MAX: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Batch<M> {

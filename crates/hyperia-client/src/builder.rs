@@ -178,7 +178,7 @@ impl<M, D> Builder<M, D> {
     }
 
     /// How many dials in a row may fail, while there is no connection, until everything pending is failed; 5 by
-    /// default. Dials made at the same time count as one. The client stays usable: the next message begins anew.
+    /// default. The client stays usable: the next message begins anew.
     ///
     /// # Panics
     /// If `n` is 0.

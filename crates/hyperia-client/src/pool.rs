@@ -21,8 +21,8 @@
 //!
 //! # Rounds
 //! The backoff is the destination's. Dials carry the number of the round in which they began; the first failure of a
-//! round ends it, lengthens the pause and counts as one attempt, the others of the same round change nothing. A
-//! connection lost before it proved itself is such a failure too, though not an attempt: it did connect. The pause is
+//! round ends it and lengthens the pause, the others of the same round do not. A connection lost before it proved itself
+//! is such a failure too, though no failed attempt: it did connect. The pause is
 //! forgotten when a connection of the *present* round proves itself, by a byte read or by its age.
 
 mod policy;
@@ -139,7 +139,7 @@ pub(crate) struct Pool {
     round: u32,
     /// Rounds in a row that ended in failure, since a connection last proved itself: the exponent of the backoff.
     failures: u32,
-    /// Of these, attempts of the present cycle that did not connect.
+    /// Dials of the present cycle that failed.
     attempts: u32,
     /// No dial before this.
     retry_at: Duration,
@@ -276,8 +276,8 @@ impl Pool {
         self.tally.dials_failed += 1;
         self.again = true;
         self.tell(Event::DialFailed(id, kind));
+        self.attempts = self.attempts.saturating_add(1);
         if round == self.round {
-            self.attempts = self.attempts.saturating_add(1);
             self.end_round(now, random);
         }
         if self.live + self.dialing == 0 && self.attempts >= self.policy.attempts {
@@ -517,7 +517,8 @@ impl Pool {
         if self.failures > 0 || self.gate != BreakerState::Closed {
             1
         } else {
-            self.policy.dials_max
+            // A cycle costs a dead server no more dials than it has attempts.
+            self.policy.dials_max.min(self.policy.attempts as usize)
         }
     }
 
@@ -585,6 +586,9 @@ impl Pool {
         self.free(id);
         self.places[id.slot()].state = State::Closing { deadline };
         self.closing += 1;
+        if self.live == 0 {
+            self.attempts = 0; // what failed beside it is no part of the next cycle
+        }
         self.arm(deadline);
         self.tell(Event::Closing(id));
         self.actions.push_back(Action::Close(id));

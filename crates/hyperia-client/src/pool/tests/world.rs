@@ -56,6 +56,8 @@ pub(super) struct World {
     backlog: usize,
     /// Losses since the last dial that left no connection: what a dial without backlog is owed to.
     redial_owed: bool,
+    /// Dials failed since there was a connection, or everything was failed.
+    failed: u32,
     ending: bool,
     finished: bool,
     pub(super) seen: Seen,
@@ -107,6 +109,7 @@ impl World {
             past: Vec::new(),
             backlog: 0,
             redial_owed: false,
+            failed: 0,
             ending: false,
             finished: false,
             seen: Seen::default(),
@@ -194,6 +197,7 @@ impl World {
             assert!(self.pool.dialed(id, self.now), "seed {}", self.seed);
             self.set(id, Known::Idle);
             self.redial_owed = false;
+            self.failed = 0;
             self.seen.connected += 1;
         } else {
             let word = self.word();
@@ -224,6 +228,7 @@ impl World {
         self.forget(id);
         if self.count(|k| matches!(k, Known::Idle | Known::Busy { .. })) == 0 {
             self.redial_owed = true;
+            self.failed = 0;
         }
     }
 
@@ -313,6 +318,9 @@ impl World {
                     // I20: nothing that has bytes to write is closed.
                     assert_eq!(self.get(id), Some(Known::Idle), "seed {}", self.seed);
                     self.set(id, Known::Closing { since: self.now });
+                    if self.count(|k| matches!(k, Known::Idle | Known::Busy { .. })) == 0 {
+                        self.failed = 0;
+                    }
                 }
                 Action::Drop(id, reason) => {
                     let known = self.get(id);
@@ -343,10 +351,12 @@ impl World {
                     }
                     self.backlog = 0;
                     self.redial_owed = false;
+                    self.failed = 0;
                     self.seen.fail_all += 1;
                     again = true;
                 }
                 Action::Tell(Event::Breaker(BreakerState::HalfOpen)) => self.seen.half_open += 1,
+                Action::Tell(Event::DialFailed(..)) => self.failed += 1,
                 Action::Tell(_) => {}
                 Action::Finish => self.finished = true,
             }
@@ -375,6 +385,12 @@ impl World {
             assert_eq!(dialing, 0, "seed {}", self.seed);
         }
         assert!(dialing < self.policy.dials_max, "seed {}", self.seed);
+        // I21: a dead server costs a cycle no more dials than it has attempts.
+        assert!(
+            live > 0 || self.failed + (dialing as u32) < self.policy.attempts,
+            "seed {}: one dial too many",
+            self.seed
+        );
         self.known.push((id, Known::Dialing { since: self.now }));
         self.seen.dials += 1;
     }
