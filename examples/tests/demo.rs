@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// A program. Cargo builds the examples for `cargo test`, but names no variable after them.
 fn program(name: &str) -> Command {
@@ -19,6 +20,9 @@ fn program(name: &str) -> Command {
     );
     Command::new(path)
 }
+
+/// Held by whoever runs the client with a sink of its own, which wants one port.
+static PORT: Mutex<()> = Mutex::new(());
 
 fn run(name: &str, arguments: &[&str]) -> (Output, String) {
     let output = program(name)
@@ -54,6 +58,7 @@ fn interrupt(child: &Child) {
 
 #[test]
 fn the_client_sends_all_of_its_load_to_its_own_sink() {
+    let _port = PORT.lock().unwrap_or_else(PoisonError::into_inner);
     let knobs = [
         "--messages",
         "200001",
@@ -73,7 +78,8 @@ fn the_client_sends_all_of_its_load_to_its_own_sink() {
 
 #[test]
 fn the_client_takes_a_free_port_if_its_own_is_taken() {
-    // Either this succeeds, or somebody else has it.
+    let _port = PORT.lock().unwrap_or_else(PoisonError::into_inner);
+    // Either this succeeds, or another program has it.
     let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 9000));
     let (output, text) = run("tcp_client", &["--messages", "1000"]);
     assert!(output.status.success(), "{text}");
@@ -86,6 +92,7 @@ fn the_client_takes_a_free_port_if_its_own_is_taken() {
 
 #[test]
 fn the_client_drains_when_it_is_interrupted() {
+    let _port = PORT.lock().unwrap_or_else(PoisonError::into_inner);
     let mut child = program("tcp_client")
         .args(["--messages", "1000000000"])
         .stdout(Stdio::piped())
