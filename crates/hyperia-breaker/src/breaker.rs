@@ -12,20 +12,21 @@
 //! `trip` leads to OPEN and `reset` to CLOSED from everywhere.
 //!
 //! # Invariants
-//! 1. Permits are numbered in the order they are granted, and each state begins with a number of its own
-//!    (`first_ticket`). A permit with a lower number belongs to the past: its result changes nothing.
+//! 1. Permits are numbered in the order they are granted, and each state begins with a number of
+//!    its own (`first_ticket`). A permit with a lower number belongs to the past: its result
+//!    changes nothing.
 //! 2. In HALF-OPEN at most `probes_max` permits are both unreported and within their lease.
-//! 3. `clock` is the latest time of any call that changed something; no call acts at an earlier time, so a
-//!    clock that goes back shortens and lengthens nothing.
-//! 4. A refused call, a stale report and a question change nothing, `clock` included. (A report after the end of
-//!    its lease vacates the place that it no longer had a right to.)
+//! 3. `clock` is the latest time of any call that changed something; no call acts at an earlier
+//!    time, so a clock that goes back shortens and lengthens nothing.
+//! 4. A refused call, a stale report and a question change nothing, `clock` included. (A report
+//!    after the end of its lease vacates the place that it no longer had a right to.)
 //!
 //! # Cost
 //! No allocation; some compares per call, plus a look at `probes_max` places while half-open.
 //!
 //! # Sources
-//! Michael Nygard, *Release It!*, 2007 (the pattern). Added here: half-open is a state with a bounded number of
-//! probes, each with a lease, and results carry the number of their permit.
+//! Michael Nygard, *Release It!*, 2007 (the pattern). Added here: half-open is a state with a
+//! bounded number of probes, each with a lease, and results carry the number of their permit.
 
 use core::cell::Cell;
 use core::error::Error;
@@ -35,21 +36,22 @@ use core::time::Duration;
 use crate::probes::Probes;
 use crate::{Config, Guard};
 
-/// A circuit breaker: refuses calls for a while after too many of them failed in a row, then lets a few through
-/// to see.
+/// A circuit breaker: refuses calls for a while after too many of them failed in a row, then lets a
+/// few through to see.
 ///
-/// It is for one thread at a time (`Send`, not `Sync`). To share one, put it into a mutex and use [`Permit`]s.
+/// It is for one thread at a time (`Send`, not `Sync`). To share one, put it into a mutex and use
+/// [`Permit`]s.
 ///
 /// # Time
-/// `now` is the time since any fixed moment, the same for all calls, and should not go back. If it does, the
-/// breaker stays where it was: a call with an earlier `now` acts at the latest time that changed anything.
-/// Sums saturate: a moment that cannot be expressed is the last one, `Duration::MAX`, and at that moment whatever
-/// was to happen then does.
+/// `now` is the time since any fixed moment, the same for all calls, and should not go back. If it
+/// does, the breaker stays where it was: a call with an earlier `now` acts at the latest time that
+/// changed anything. Sums saturate: a moment that cannot be expressed is the last one,
+/// `Duration::MAX`, and at that moment whatever was to happen then does.
 ///
 /// # What counts
-/// Within one closed period, results count in the order in which they are reported. A result counts only for the
-/// period in which its permit was granted: a success of an old call does not close a breaker that newer calls
-/// opened, and an old failure does not open one that has just closed.
+/// Within one closed period, results count in the order in which they are reported. A result counts
+/// only for the period in which its permit was granted: a success of an old call does not close a
+/// breaker that newer calls opened, and an old failure does not open one that has just closed.
 ///
 /// # Examples
 /// ```
@@ -115,8 +117,8 @@ pub enum State {
 /// The refusal of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Open {
-    /// When it makes sense to ask again: the end of the waiting time or, while half-open, of the next lease.
-    /// A place can become free earlier, when a probe reports.
+    /// When it makes sense to ask again: the end of the waiting time or, while half-open, of the
+    /// next lease. A place can become free earlier, when a probe reports.
     pub retry_at: Duration,
 }
 
@@ -130,9 +132,10 @@ impl Error for Open {}
 
 /// Leave to make one call, as plain data.
 ///
-/// Hand it back with the result: [`Breaker::success`], [`Breaker::failure`] or [`Breaker::cancel`], of the breaker
-/// that granted it (another one would take it for one of its own). One that is lost costs nothing while the breaker
-/// is closed, and while it is half-open it holds a probe's place until its lease ends.
+/// Hand it back with the result: [`Breaker::success`], [`Breaker::failure`] or [`Breaker::cancel`],
+/// of the breaker that granted it (another one would take it for one of its own). One that is lost
+/// costs nothing while the breaker is closed, and while it is half-open it holds a probe's place
+/// until its lease ends.
 #[derive(Debug, PartialEq, Eq, Hash)]
 #[must_use = "report the result of the call, or cancel the permit: a probe's place stays taken until its lease ends"]
 pub struct Permit {
@@ -140,7 +143,8 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// For the guard, which must hand over what it cannot move out of itself. Never two of them are reported.
+    /// For the guard, which must hand over what it cannot move out of itself. Never two of them are
+    /// reported.
     pub(crate) const fn duplicate(&self) -> Self {
         Self {
             ticket: self.ticket,
@@ -221,8 +225,8 @@ impl Breaker {
             .map(|permit| Guard::new(self, permit))
     }
 
-    /// Reports that the call of `permit` went well: the failures counted so far are forgotten, and a half-open
-    /// breaker closes.
+    /// Reports that the call of `permit` went well: the failures counted so far are forgotten, and
+    /// a half-open breaker closes.
     ///
     /// Ignored if `permit` is of an earlier period or its lease is over.
     pub fn success(&self, permit: Permit, now: Duration) {
@@ -240,7 +244,8 @@ impl Breaker {
         }
     }
 
-    /// Reports that the call of `permit` failed: opens the breaker if it was one failure too many, or a probe.
+    /// Reports that the call of `permit` failed: opens the breaker if it was one failure too many,
+    /// or a probe.
     ///
     /// Ignored if `permit` is of an earlier period or its lease is over.
     pub fn failure(&self, permit: Permit, now: Duration) {
@@ -262,8 +267,8 @@ impl Breaker {
         }
     }
 
-    /// Gives `permit` back without a result: the call was not made, or was given up. Nothing is counted; a probe's
-    /// place is free again.
+    /// Gives `permit` back without a result: the call was not made, or was given up. Nothing is
+    /// counted; a probe's place is free again.
     pub fn cancel(&self, permit: Permit) {
         self.probes.release(permit.ticket);
     }
@@ -280,12 +285,14 @@ impl Breaker {
         }
     }
 
-    /// Opens the breaker as of `now`, whatever was reported. Permits granted before no longer count.
+    /// Opens the breaker as of `now`, whatever was reported. Permits granted before no longer
+    /// count.
     pub fn trip(&self, now: Duration) {
         self.open(self.at(now));
     }
 
-    /// Ends the waiting time: if the breaker is open, the next call may try at once. Otherwise nothing happens.
+    /// Ends the waiting time: if the breaker is open, the next call may try at once. Otherwise
+    /// nothing happens.
     pub fn retry_now(&self) {
         if let Phase::Open { .. } = self.phase.get() {
             self.enter(Phase::HalfOpen);

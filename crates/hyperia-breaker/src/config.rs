@@ -14,14 +14,17 @@ use core::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Failures in a row, without a success between them, that open the breaker. At least 1; 5 by default.
+    /// Failures in a row, without a success between them, that open the breaker. At least 1; 5 by
+    /// default.
     pub failure_threshold: u32,
     /// How long an opened breaker refuses every call. `Duration::MAX` is for ever; 30 s by default.
     pub reset_timeout: Duration,
-    /// Calls that a half-open breaker lets through at the same time, 1 to [`Config::PROBES_MAX`]; 1 by default.
+    /// Calls that a half-open breaker lets through at the same time, 1 to [`Config::PROBES_MAX`]; 1
+    /// by default.
     pub probes_max: u32,
-    /// After this long without a result a probe counts as lost: its place is given to another call and its
-    /// result is ignored. Choose it longer than a call may take. More than zero; 30 s by default.
+    /// After this long without a result a probe counts as lost: its place is given to another call
+    /// and its result is ignored. Choose it longer than a call may take. More than zero; 30 s by
+    /// default.
     pub probe_lease: Duration,
 }
 

@@ -5,11 +5,13 @@ use core::time::Duration;
 
 use crate::{Breaker, Permit};
 
-/// Leave to make one call, borrowed from its breaker: report how the call went, or drop it to take it back.
+/// Leave to make one call, borrowed from its breaker: report how the call went, or drop it to take
+/// it back.
 ///
-/// **Dropping** it is the same as [`Breaker::cancel`]: a probe's place is free again at once, and nothing is
-/// counted, neither a success nor a failure. A call that was given up says nothing about its destination; a call
-/// that timed out does, so report a timeout with [`Guard::failure`] before dropping what it was waiting for.
+/// **Dropping** it is the same as [`Breaker::cancel`]: a probe's place is free again at once, and
+/// nothing is counted, neither a success nor a failure. A call that was given up says nothing about
+/// its destination; a call that timed out does, so report a timeout with [`Guard::failure`] before
+/// dropping what it was waiting for.
 ///
 /// # Examples
 /// ```

@@ -1,4 +1,5 @@
-//! A circuit breaker: stops calling what keeps failing, and finds out by itself when it works again.
+//! A circuit breaker: stops calling what keeps failing, and finds out by itself when it works
+//! again.
 //!
 //! | Type | What it is |
 //! |---|---|
@@ -9,8 +10,8 @@
 //! | [`State`] | what the breaker would do now |
 //! | [`Open`] | the refusal: says when to come back |
 //!
-//! The breaker owns no clock, no thread and no timer: every call that depends on time is given `now`,
-//! the time since any fixed moment, so a test decides how time passes.
+//! The breaker owns no clock, no thread and no timer: every call that depends on time is given
+//! `now`, the time since any fixed moment, so a test decides how time passes.
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(

@@ -18,14 +18,15 @@ impl Probe {
         self.issued.saturating_add(lease)
     }
 
-    /// Whether the lease is over. Where time has come to its last moment, what was issued at that very moment
-    /// is not: otherwise no probe could report there, and no limit would hold.
+    /// Whether the lease is over. Where time has come to its last moment, what was issued at that
+    /// very moment is not: otherwise no probe could report there, and no limit would hold.
     fn is_over(&self, now: Duration, lease: Duration) -> bool {
         now > self.issued && now >= self.expires(lease)
     }
 }
 
-/// At most `Config::PROBES_MAX` probes; which of the places are in use is decided by the caller's `probes_max`.
+/// At most `Config::PROBES_MAX` probes; which of the places are in use is decided by the caller's
+/// `probes_max`.
 #[derive(Debug)]
 pub(crate) struct Probes([Cell<Option<Probe>>; Config::PROBES_MAX as usize]);
 
@@ -40,7 +41,8 @@ impl Probes {
         }
     }
 
-    /// Gives `ticket` one of the first `config.probes_max` places, or says when the next lease ends.
+    /// Gives `ticket` one of the first `config.probes_max` places, or says when the next lease
+    /// ends.
     pub(crate) fn lease(
         &self,
         ticket: u64,

@@ -1,5 +1,5 @@
-//! What a user can rely on. The defects are those of an earlier breaker of the same family; each has a
-//! test under its own name, and so has each promise.
+//! What a user can rely on. The defects are those of an earlier breaker of the same family; each
+//! has a test under its own name, and so has each promise.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Random calls against a breaker and against a naive model of it, which keeps everything that ever happened.
+//! Random calls against a breaker and against a naive model of it, which keeps everything that ever
+//! happened.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! One thread, so that the numbers are stable: what an operation costs, not how threads get on with each other.
+//! One thread, so that the numbers are stable: what an operation costs, not how threads get on with
+//! each other.
 
 use std::hint::black_box;
 

@@ -31,6 +31,16 @@ impl<T> PushError<T> {
     }
 }
 
+impl PushError<()> {
+    /// The same, with the value.
+    pub(crate) fn with<T>(self, value: T) -> PushError<T> {
+        match self {
+            Self::Full(()) => PushError::Full(value),
+            Self::Closed(()) => PushError::Closed(value),
+        }
+    }
+}
+
 impl<T> fmt::Debug for PushError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -56,7 +66,8 @@ impl<T> Error for PushError<T> {}
 pub enum PopError {
     /// There is nothing to pop yet.
     Empty,
-    /// The queue is closed, and everything that was pushed before has been popped: nothing will come.
+    /// The queue is closed, and everything that was pushed before has been popped: nothing will
+    /// come.
     Closed,
 }
 

@@ -5,11 +5,13 @@
 //! | [`mpsc`] | many | one | unbounded | run queues, mailboxes: a push is one read-modify-write, a pop is none |
 //! | [`mpmc`] | many | many | bounded | work shared by several consumers, with a limit |
 //!
-//! No operation here waits: `push` hands the value back, `pop` says that there is nothing. Whoever wants to wait
-//! puts a waker or a wait queue beside it; each module says what a woken consumer may see.
+//! No operation here waits: `push` hands the value back, `pop` says that there is nothing. Whoever
+//! wants to wait puts a waker or a wait queue beside it; each module says what a woken consumer may
+//! see.
 //!
-//! Both can be closed, and closing takes part in the order of the pushes: a push either comes before the close, and
-//! then its value is popped or dropped with the queue, or it fails with [`PushError::Closed`] and has its value back.
+//! Both can be closed, and closing takes part in the order of the pushes: a push either comes
+//! before the close, and then its value is popped or dropped with the queue, or it fails with
+//! [`PushError::Closed`] and has its value back.
 #![no_std]
 #![warn(
     clippy::alloc_instead_of_core,

@@ -24,10 +24,10 @@
 //! | of a later lap | the asker's position is out of date |
 //!
 //! # Invariants
-//! 1. Position `p` is claimed for a push by moving `tail` past it, and for a pop by moving `head` past it, each by
-//!    compare-exchange and each once.
-//! 2. The stamp of `p`'s slot goes `p`, `p` full, `p` of the next lap; only the claimer of the push makes the first
-//!    step and only the claimer of the pop the second.
+//! 1. Position `p` is claimed for a push by moving `tail` past it, and for a pop by moving `head`
+//!    past it, each by compare-exchange and each once.
+//! 2. The stamp of `p`'s slot goes `p`, `p` full, `p` of the next lap; only the claimer of the push
+//!    makes the first step and only the claimer of the pop the second.
 //! 3. The value of a slot is initialized while its stamp is full.
 //! 4. `head` never passes `tail`, and `tail` never passes `head` by more than the capacity.
 //! 5. Once `closed` is set, `tail` never changes.
@@ -39,23 +39,25 @@
 //! | empty → refill | `pop` stores the stamp of the next lap | `push` loads the stamp | that the value was moved out |
 //! | close → closed | `close` | `pop`, `push` that say `Closed`; `is_closed` | what the closer did before |
 //!
-//! `head` and `tail` only hand out numbers: their compare-exchanges are relaxed, and the stamps carry the data.
+//! `head` and `tail` only hand out numbers: their compare-exchanges are relaxed, and the stamps
+//! carry the data.
 //!
 //! # Progress
-//! Neither lock-free nor wait-free as a whole: a producer that is stopped between claim and stamp hides its value
-//! and all behind it, and a consumer stopped there keeps its slot from being filled. But no call waits for another
-//! thread: `pop` says `Empty` and `push` says `Full` meanwhile. A call retries only when another one succeeded.
+//! Neither lock-free nor wait-free as a whole: a producer that is stopped between claim and stamp
+//! hides its value and all behind it, and a consumer stopped there keeps its slot from being
+//! filled. But no call waits for another thread: `pop` says `Empty` and `push` says `Full`
+//! meanwhile. A call retries only when another one succeeded.
 //!
-//! A position comes back after 2^63 pushes (2^31 where pointers have 32 bits). A thread stopped between two of its
-//! instructions for exactly so long would mistake it.
+//! A position comes back after at least 2^62 pushes (2^30 where pointers have 32 bits). A thread
+//! stopped between two of its instructions for exactly one such round would mistake it.
 //!
 //! # Cost
-//! One compare-exchange and one store per push, and per pop; the same compare-exchange for a whole batch. One word
-//! beside each value; no allocation after construction.
+//! One compare-exchange and one store per push, and per pop; the same compare-exchange for a whole
+//! batch. One word beside each value; no allocation after construction.
 //!
 //! # Sources
-//! Dmitry Vyukov, *Bounded MPMC queue*, 2010; the laps of crossbeam's `ArrayQueue`, for any capacity. Added here: the
-//! closed bit, batches, and the answer where the original waits.
+//! Dmitry Vyukov, *Bounded MPMC queue*, 2010; the laps of crossbeam's `ArrayQueue`, for any
+//! capacity. Added here: the closed bit, batches, and the answer where the original waits.
 
 mod batch;
 #[cfg(all(test, hyperia_loom))]
@@ -82,16 +84,19 @@ const ONE: usize = 2;
 
 /// A bounded queue from many producers to many consumers.
 ///
-/// Share it by reference or in an `Arc`. Values come out in the order in which their pushes claimed a place; those of
-/// one batch stand next to each other.
+/// Share it by reference or in an `Arc`. Values come out in the order in which their pushes claimed
+/// a place; those of one batch stand next to each other.
 ///
 /// # What a call may see of another one under way
-/// A push first claims a place and then fills it; a pop first claims a value and then moves it out. While a push is
-/// between the two, `pop` says [`PopError::Empty`] if that place is the oldest one, even though later pushes have
-/// returned; while a pop is, `push` may say [`PushError::Full`] although there is less in the queue than fits. Nothing
-/// is lost by sleeping then, provided that **every push wakes a consumer, and every pop a producer, after it
-/// returns**, and that whoever registered to be woken tries once more before it sleeps. When no other call is under
-/// way, both answers are exact.
+/// A push first claims a place and then fills it; a pop first claims a value and then moves it out.
+/// While a push is between the two, `pop` says [`PopError::Empty`] if that place is the oldest one,
+/// even though later pushes have returned; while a pop is, `push` may say [`PushError::Full`]
+/// although there is less in the queue than fits. When no other call is under way, both answers are
+/// exact. Nothing is lost by sleeping on them, provided that
+///
+/// * every push wakes a consumer, and every pop a producer, **after it returns**;
+/// * who wants to sleep registers to be woken and then tries once more; between the two, and between
+///   a push or pop and the look for whom to wake, stands a sequentially consistent fence or a lock.
 ///
 /// # Examples
 /// ```
@@ -115,6 +120,8 @@ pub struct Queue<T> {
     slots: Box<[Slot<T>]>,
     /// The bits of a position below the lap: those of the slot, and the lowest.
     mask: usize,
+    /// Those bits of the position behind the last slot.
+    end: usize,
 }
 
 struct Slot<T> {
@@ -123,8 +130,8 @@ struct Slot<T> {
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
-// SAFETY: values are moved in on one thread and out on another, which is what `T: Send` allows; none is reached from
-// two threads (invariants 1 to 3), so `T: Sync` is not needed.
+// SAFETY: values are moved in on one thread and out on another, which is what `T: Send` allows;
+// none is reached from two threads (invariants 1 to 3), so `T: Sync` is not needed.
 unsafe impl<T: Send> Send for Queue<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Queue<T> {}
@@ -145,7 +152,8 @@ impl<T> Queue<T> {
         Self::starting_at(capacity, 0)
     }
 
-    /// The same, with the positions beginning at lap number `laps`: tests begin shortly before the wrap-around.
+    /// The same, with the positions beginning at lap number `laps`: tests begin shortly before the
+    /// wrap-around.
     fn starting_at(capacity: usize, laps: usize) -> Self {
         let lap = capacity.next_power_of_two() * ONE;
         let start = laps.wrapping_mul(lap);
@@ -158,6 +166,7 @@ impl<T> Queue<T> {
             head: Padded(AtomicUsize::new(start)),
             slots: (0..capacity).map(slot).collect(),
             mask: lap - 1,
+            end: capacity * ONE,
         }
     }
 
@@ -170,17 +179,14 @@ impl<T> Queue<T> {
     /// One read-modify-write, retried only when another push came first.
     #[inline]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
-        // ORDERING: Relaxed, a guess that the compare-exchange checks.
+        // ORDERING: Relaxed, a guess at `tail` that the compare-exchange checks.
         let mut tail = self.tail.load(Relaxed);
         loop {
-            if tail & CLOSED != 0 {
-                return Err(self.push_closed(value));
-            }
             let slot = self.slot(tail);
-            // ORDERING: Acquire pairs with the Release by which `vacate` frees the slot: the last value was moved
-            // out before this one is moved in.
+            // ORDERING: Acquire pairs with the Release by which `vacate` frees the slot: the last
+            // value was moved out before this one is moved in.
             if slot.stamp.load(Acquire) == tail {
-                // ORDERING: Relaxed, hands out a number; the stamps order what happens to the slot.
+                // ORDERING: Relaxed, hands out a position to fill; the stamp orders what is done there.
                 match self
                     .tail
                     .compare_exchange_weak(tail, self.next(tail), Relaxed, Relaxed)
@@ -193,12 +199,10 @@ impl<T> Queue<T> {
                     Err(now) => tail = now,
                 }
             } else {
-                // ORDERING: Relaxed; the same position again says that the stamp was not of a later lap.
-                let now = self.tail.load(Relaxed);
-                if now == tail {
-                    return Err(PushError::Full(value));
+                match self.push_nothing(tail) {
+                    Ok(now) => tail = now,
+                    Err(error) => return Err(error.with(value)),
                 }
-                tail = now;
             }
         }
     }
@@ -213,13 +217,14 @@ impl<T> Queue<T> {
     /// One read-modify-write, retried only when another pop came first.
     #[inline]
     pub fn pop(&self) -> Result<T, PopError> {
-        // ORDERING: Relaxed, a guess that the compare-exchange checks.
+        // ORDERING: Relaxed, a guess at `head` that the compare-exchange checks.
         let mut head = self.head.load(Relaxed);
         loop {
             let slot = self.slot(head);
-            // ORDERING: Acquire pairs with the Release in `fill`: the value is there before it is read.
+            // ORDERING: Acquire pairs with the Release in `fill`: the value is there before it is
+            // read.
             if slot.stamp.load(Acquire) == head | FULL {
-                // ORDERING: Relaxed, hands out a number; the stamps order what happens to the slot.
+                // ORDERING: Relaxed, hands out a position to empty; the stamp orders what is done there.
                 match self
                     .head
                     .compare_exchange_weak(head, self.next(head), Relaxed, Relaxed)
@@ -237,9 +242,11 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Closes the queue: no later push succeeds. `true` if this call did it. What was pushed before is still popped.
+    /// Closes the queue: no later push succeeds. `true` if this call did it. What was pushed before
+    /// is still popped.
     pub fn close(&self) -> bool {
-        // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done before the close.
+        // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done
+        // before the close.
         self.tail.fetch_or(CLOSED, Release) & CLOSED == 0
     }
 
@@ -250,11 +257,12 @@ impl<T> Queue<T> {
         self.tail.load(Acquire) & CLOSED != 0
     }
 
-    /// How many values there are: exact when no other call is under way, otherwise a number between 0 and the
-    /// capacity that may be out of date.
+    /// How many values there are: exact when no other call is under way, otherwise a number between
+    /// 0 and the capacity that may be out of date.
     #[must_use]
     pub fn len(&self) -> usize {
-        // ORDERING: Relaxed, both: a hint. The clamps below make up for what happened between the two loads.
+        // ORDERING: Relaxed, both: a hint. The clamps below make up for what happened between the
+        // two loads.
         let head = self.head.load(Relaxed);
         // ORDERING: Relaxed, as for `head` above.
         let tail = self.tail.load(Relaxed) & !CLOSED;
@@ -286,8 +294,8 @@ impl<T> Queue<T> {
     fn slot(&self, position: usize) -> &Slot<T> {
         let index = (position & self.mask) / ONE;
         debug_assert!(index < self.slots.len());
-        // SAFETY: positions begin at slot 0 and are only ever moved on by `next`, which begins a new lap behind the
-        // last slot.
+        // SAFETY: positions begin at slot 0 and are only ever moved on by `next`, which begins a
+        // new lap behind the last slot.
         unsafe { self.slots.get_unchecked(index) }
     }
 
@@ -295,8 +303,8 @@ impl<T> Queue<T> {
     #[inline]
     fn next(&self, position: usize) -> usize {
         let next = position.wrapping_add(ONE);
-        // Where the capacity is a power of two this is never so: the addition itself begins a new lap.
-        if next & self.mask == self.slots.len() * ONE {
+        // Never so where the capacity is a power of two: the addition itself begins a new lap.
+        if next & self.mask == self.end {
             hint::cold_path();
             return (position | self.mask).wrapping_add(1);
         }
@@ -309,11 +317,23 @@ impl<T> Queue<T> {
         position.wrapping_add(self.mask).wrapping_add(1)
     }
 
+    /// What to do when the slot at `tail` is not free: go on from another position, or give up.
+    ///
+    /// A closed `tail` always ends here: its lowest bit is set, and the slot of a position that was
+    /// never claimed does not have that stamp.
     #[cold]
-    fn push_closed<V>(&self, value: V) -> PushError<V> {
-        // ORDERING: Acquire pairs with the Release in `close`: who is told `Closed` knows what the closer did before.
-        self.tail.load(Acquire);
-        PushError::Closed(value)
+    fn push_nothing(&self, tail: usize) -> Result<usize, PushError<()>> {
+        // ORDERING: Acquire pairs with the Release in `close`: who is told `Closed` knows what the
+        // closer did before.
+        let now = self.tail.load(Acquire);
+        if now & CLOSED != 0 {
+            Err(PushError::Closed(()))
+        } else if now == tail {
+            // So the stamp was not of a later lap.
+            Err(PushError::Full(()))
+        } else {
+            Ok(now)
+        }
     }
 
     /// What to do when nothing is ready at `head`: go on from another position, or give up.
@@ -324,10 +344,11 @@ impl<T> Queue<T> {
         if now != head {
             return Ok(now);
         }
-        // ORDERING: Acquire pairs with the Release in `close`: who learns here that nothing will come also learns
-        // what the closer did before.
+        // ORDERING: Acquire pairs with the Release in `close`: who learns here that nothing will
+        // come also learns what the closer did before.
         let tail = self.tail.load(Acquire);
-        // With nothing claimed at the head, and nothing to be claimed ever (invariant 5), nothing will come.
+        // With nothing claimed at the head, and nothing to be claimed ever (invariant 5), nothing
+        // will come.
         Err(if tail == head | CLOSED {
             PopError::Closed
         } else {
@@ -344,7 +365,8 @@ impl<T> Slot<T> {
     #[inline]
     unsafe fn fill(&self, position: usize, value: T) {
         self.value.with_mut(|place| {
-            // SAFETY: by the contract and invariant 2 nobody else touches the slot before the stamp is stored.
+            // SAFETY: by the contract and invariant 2 nobody else touches the slot before the stamp
+            // is stored.
             unsafe { (*place).write(value) };
         });
         // ORDERING: Release pairs with the Acquire in `pop` and `run`: carries the value.
@@ -357,11 +379,13 @@ impl<T> Slot<T> {
     /// The caller claimed the position one lap before `next_lap` for a pop, and the slot is full.
     #[inline]
     unsafe fn vacate(&self, next_lap: usize) -> T {
-        // SAFETY: by the contract and invariants 2 and 3 the value is there, and nobody else touches it.
+        // SAFETY: by the contract and invariants 2 and 3 the value is there, and nobody else
+        // touches it.
         let value = self
             .value
             .with(|place| unsafe { (*place).assume_init_read() });
-        // ORDERING: Release pairs with the Acquire in `push` and `run`: the value has been moved out.
+        // ORDERING: Release pairs with the Acquire in `push` and `run`: the value has been moved
+        // out.
         self.stamp.store(next_lap, Release);
         value
     }

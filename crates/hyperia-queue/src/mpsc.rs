@@ -5,18 +5,23 @@
 //! | [`Producer`] | pushes; clone it for more of them |
 //! | [`Consumer`] | pops; there is one |
 //!
-//! Values of one producer come out in the order it pushed them; a batch comes out together. The queue closes when
-//! either side says so, when the last producer is dropped, and when the consumer is dropped.
+//! Values of one producer come out in the order it pushed them; a batch comes out together. The
+//! queue closes when either side says so, when the last producer is dropped, and when the consumer
+//! is dropped.
 //!
 //! # What a consumer sees
 //! A push first claims a place and then fills it, and places are popped in order. So `pop` can say
-//! [`PopError::Empty`] although a push has returned: if an earlier place belongs to a producer that has not returned
-//! from its push yet. Nothing is lost by sleeping then, provided that **every producer wakes the consumer after its
-//! push returns** and the consumer looks again after each wake:
+//! [`PopError::Empty`] although a push has returned: if an earlier place belongs to a producer that
+//! has not returned from its push yet. Nothing is lost by sleeping then, provided that **every
+//! producer wakes the consumer after its push returns** and the consumer looks again after each
+//! wake:
 //!
-//! * a consumer that was woken for a push sees that value, or `Empty` because of a push ahead of it that is still
-//!   under way; the producer of that one is going to wake it again;
+//! * a consumer that was woken for a push sees that value, or `Empty` because of a push ahead of it
+//!   that is still under way; the producer of that one is going to wake it again;
 //! * when no push is under way, `Empty` means empty.
+//!
+//! Between registering to be woken and the last look, and between a push and the look for whom to
+//! wake, stands a sequentially consistent fence or a lock, as always.
 //!
 //! [`Consumer::is_empty`] looks at the claims: it is `false` in that case.
 //!
@@ -78,8 +83,8 @@ pub struct Producer<T> {
 
 /// The popping end of an [`unbounded`] queue.
 ///
-/// Dropping it closes the queue and drops what is inside. The value of a push that is under way at that time is
-/// dropped with the last producer.
+/// Dropping it closes the queue and drops what is inside. The value of a push that is under way at
+/// that time is dropped with the last producer.
 pub struct Consumer<T> {
     shared: Arc<Shared<T>>,
 }
@@ -91,14 +96,15 @@ impl<T> Producer<T> {
     /// [`PushError::Closed`] with the value, if the queue is closed; never [`PushError::Full`].
     ///
     /// # Complexity
-    /// One read-modify-write, retried only when another push came first. Allocates when a block of 32 is full and
-    /// no spent block is at hand.
+    /// One read-modify-write, retried only when another push came first. Allocates when a block of
+    /// 32 is full and no spent block is at hand.
     #[inline]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
         self.shared.list.push(value)
     }
 
-    /// Pushes all `values`, or none: they come out one after the other, in order. Returns how many there were.
+    /// Pushes all `values`, or none: they come out one after the other, in order. Returns how many
+    /// there were.
     ///
     /// `values` is empty afterwards and keeps its capacity.
     ///
@@ -153,19 +159,14 @@ impl<T> Consumer<T> {
     /// As [`pop`](Self::pop), if there was not even one. With a `limit` of 0, `Ok(0)`.
     ///
     /// # Complexity
-    /// As so many pops; `values` grows as it needs to.
+    /// No read-modify-write; `values` grows as it needs to, before anything is taken.
     pub fn pop_many(&mut self, values: &mut Vec<T>, limit: usize) -> Result<usize, PopError> {
-        for count in 0..limit {
-            match self.pop() {
-                Ok(value) => values.push(value),
-                Err(error) if count == 0 => return Err(error),
-                Err(_) => return Ok(count),
-            }
-        }
-        Ok(limit)
+        // SAFETY: there is one consumer, and it is borrowed mutably.
+        unsafe { self.shared.list.pop_many(values, limit) }
     }
 
-    /// Closes the queue: no later push succeeds. `true` if this call did it. What was pushed before is still popped.
+    /// Closes the queue: no later push succeeds. `true` if this call did it. What was pushed before
+    /// is still popped.
     pub fn close(&self) -> bool {
         self.shared.list.close()
     }
@@ -186,7 +187,8 @@ impl<T> Consumer<T> {
 
 impl<T> Clone for Producer<T> {
     fn clone(&self) -> Self {
-        // ORDERING: Relaxed, because this producer keeps the count above zero; it is counted down with AcqRel.
+        // ORDERING: Relaxed, because this producer keeps the count above zero; it is counted down
+        // with AcqRel.
         self.shared.producers.fetch_add(1, Relaxed);
         Self {
             shared: Arc::clone(&self.shared),
@@ -196,7 +198,8 @@ impl<T> Clone for Producer<T> {
 
 impl<T> Drop for Producer<T> {
     fn drop(&mut self) {
-        // ORDERING: AcqRel pairs with itself: the close by the last producer comes after all that the others did.
+        // ORDERING: AcqRel pairs with itself: the close by the last producer comes after all that
+        // the others did.
         if self.shared.producers.fetch_sub(1, AcqRel) == 1 {
             self.shared.list.close();
         }

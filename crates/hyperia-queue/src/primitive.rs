@@ -13,7 +13,8 @@ pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering
 #[cfg(hyperia_loom)]
 pub(crate) use loom::cell::UnsafeCell;
 
-/// A cell whose contents are reached only inside a closure, so that the model checker sees every access.
+/// A cell whose contents are reached only inside a closure, so that the model checker sees every
+/// access.
 #[cfg(not(hyperia_loom))]
 #[derive(Debug, Default)]
 #[repr(transparent)]

@@ -1,4 +1,5 @@
-//! When memory is asked for: at construction and, in the unbounded queue, when it grows beyond what it keeps.
+//! When memory is asked for: at construction and, in the unbounded queue, when it grows beyond what
+//! it keeps.
 #![cfg(not(hyperia_loom))]
 
 use hyperia_queue::mpmc::Queue;

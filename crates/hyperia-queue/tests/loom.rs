@@ -1,5 +1,5 @@
-//! Every interleaving of the smallest interesting cases. Under the model checker a block of the mpsc queue has two
-//! slots and one spare is kept, so boundaries and reuse come at once.
+//! Every interleaving of the smallest interesting cases. Under the model checker a block of the
+//! mpsc queue has two slots and one spare is kept, so boundaries and reuse come at once.
 #![cfg(hyperia_loom)]
 
 mod models {

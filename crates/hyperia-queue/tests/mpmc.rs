@@ -28,7 +28,8 @@ fn values_come_out_in_the_order_they_went_in() {
     assert_eq!(queue.pop(), Err(PopError::Empty));
 }
 
-/// The shape of heapless issues 243 and 461: wrong capacities and lengths unless it is a power of two.
+/// The shape of heapless issues 243 and 461: wrong capacities and lengths unless it is a power of
+/// two.
 #[test]
 fn every_capacity_holds_exactly_as_many() {
     for capacity in (1..=40).chain([63, 64, 65, 1000]) {
@@ -80,7 +81,8 @@ fn what_was_pushed_before_a_close_is_popped_and_then_it_says_closed() {
     }
 }
 
-/// The shape of RUSTSEC-2018-0009: a popped value is the popper's, and is not dropped again with the queue.
+/// The shape of RUSTSEC-2018-0009: a popped value is the popper's, and is not dropped again with
+/// the queue.
 #[test]
 fn every_value_is_dropped_once() {
     for (pushed, popped) in [(0, 0), (3, 0), (3, 1), (5, 5), (5, 2)] {
@@ -201,7 +203,8 @@ fn len_is_never_above_the_capacity_while_others_push_and_pop() {
     }
 }
 
-/// The shape of flume issue 120: found empty, then pushed and closed, then heard "closed" with a value inside.
+/// The shape of flume issue 120: found empty, then pushed and closed, then heard "closed" with a
+/// value inside.
 #[test]
 fn the_last_value_before_the_end_is_not_lost() {
     for round in 0..2_000 {

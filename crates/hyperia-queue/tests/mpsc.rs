@@ -94,7 +94,8 @@ fn dropping_the_consumer_closes_and_drops_what_is_inside_at_once() {
     }
 }
 
-/// The shape of RUSTSEC-2018-0009: a popped value is the popper's, and is not dropped again with the queue.
+/// The shape of RUSTSEC-2018-0009: a popped value is the popper's, and is not dropped again with
+/// the queue.
 #[test]
 fn every_value_is_dropped_once() {
     let counter = Counter::default();
@@ -241,7 +242,8 @@ fn a_value_whose_drop_panics_does_not_keep_the_others_alive() {
     }
 }
 
-/// The shape of flume issue 120: found empty, then pushed and closed, then heard "closed" with a value inside.
+/// The shape of flume issue 120: found empty, then pushed and closed, then heard "closed" with a
+/// value inside.
 #[test]
 fn the_last_value_before_the_end_is_not_lost() {
     for round in 0..2_000 {
@@ -260,8 +262,8 @@ fn the_last_value_before_the_end_is_not_lost() {
     }
 }
 
-/// The shape of RUSTSEC-2025-0024 and crossbeam issue 971: the consumer goes while producers are in their first
-/// block, or anywhere else.
+/// The shape of RUSTSEC-2025-0024 and crossbeam issue 971: the consumer goes while producers are in
+/// their first block, or anywhere else.
 #[test]
 fn dropping_the_consumer_among_pushing_producers_drops_every_value_once() {
     for round in 0..300 {
@@ -291,8 +293,8 @@ fn dropping_the_consumer_among_pushing_producers_drops_every_value_once() {
     }
 }
 
-/// What the header promises to whoever sleeps on "empty": a consumer that looks again after each wake-up, which
-/// producers give after their push, gets everything.
+/// What the header promises to whoever sleeps on "empty": a consumer that looks again after each
+/// wake-up, which producers give after their push, gets everything.
 #[test]
 fn a_consumer_that_sleeps_until_woken_after_a_push_gets_everything() {
     const PUSHES: usize = 2_000;

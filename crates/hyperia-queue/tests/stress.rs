@@ -1,5 +1,6 @@
-//! Many threads, every value accounted for: exactly once, and in order for each producer (the shape of
-//! RUSTSEC-2021-0093, in which two consumers took one value). Bounded by the number of values, not by time.
+//! Many threads, every value accounted for: exactly once, and in order for each producer (the shape
+//! of RUSTSEC-2021-0093, in which two consumers took one value). Bounded by the number of values,
+//! not by time.
 #![cfg(not(hyperia_loom))]
 
 mod common;
@@ -21,7 +22,8 @@ fn value(producer: usize, index: usize) -> Value {
     Value(Box::new(producer * VALUES + index))
 }
 
-/// Every value of `producers` producers is in `popped` once; each list has each producer's values in order.
+/// Every value of `producers` producers is in `popped` once; each list has each producer's values
+/// in order.
 fn assert_exactly_once(popped: &[Vec<Value>], producers: usize) {
     let mut is_popped = vec![false; producers * VALUES];
     for values in popped {

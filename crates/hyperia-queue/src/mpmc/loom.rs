@@ -20,8 +20,9 @@ impl State {
     }
 }
 
-/// Would catch a position, a stamp or a length computed with an overflow, or a slot filled twice when the lap number
-/// wraps to 0. Two claims on each side, each with a load before it: hundreds of executions.
+/// Would catch a position, a stamp or a length computed with an overflow, or a slot filled twice
+/// when the lap number wraps to 0. Two claims on each side, each with a load before it: hundreds of
+/// executions.
 #[test]
 fn the_lap_wraps_around_between_push_and_pop() {
     in_all_placements(

@@ -19,43 +19,51 @@
 //! | the rest | the block that slot is in; blocks are aligned to 64 bytes |
 //!
 //! # States of a slot
-//! empty → claimed (`tail` moved past it) → ready → empty again (read), and, once its whole block was read,
-//! recycled.
+//! empty → claimed (`tail` moved past it) → ready → empty again (read), and, once its whole block
+//! was read, recycled.
 //!
 //! # Invariants
-//! 1. A slot is claimed by moving `tail` past it by compare-exchange; each is claimed once per use of its block.
-//! 2. `tail` never points past the last slot of a block: the claim of the last slot moves `tail` to the first slot
-//!    of a new block, which the claimer brings along. So nobody ever waits for a block.
-//! 3. The consumer leaves a block only after it has read the last slot, hence after every producer published in it;
-//!    publishing is a producer's last access. So a block that was left is the consumer's alone.
-//! 4. Nothing of a block is read on the way to a claim: the claim is decided by the word alone. So a word that comes
-//!    back with a recycled block means the same as the first time, and there is no ABA problem.
+//! 1. A slot is claimed by moving `tail` past it by compare-exchange; each is claimed once per use
+//!    of its block.
+//! 2. `tail` never points past the last slot of a block: the claim of the last slot moves `tail` to
+//!    the first slot of a new block, which the claimer brings along. So nobody ever waits for a
+//!    block.
+//! 3. The consumer leaves a block only after it has read the last slot, hence after every producer
+//!    published in it; publishing is a producer's last access. So a block that was left is the
+//!    consumer's alone.
+//! 4. Nothing of a block is read on the way to a claim: the claim is decided by the word alone. So
+//!    a word that comes back with a recycled block means the same as the first time, and there is
+//!    no ABA problem.
 //! 5. `head` is touched by the consumer only, later by whoever drops the queue.
 //! 6. Once `closed` is set, `tail` never changes.
 //!
 //! # Ordering
 //! | Edge | Release | Acquire | Carries |
 //! |---|---|---|---|
-//! | publish → read | `Block::publish` stores `ready` | `Block::read` loads it | the value; with the last slot, `next` |
+//! | publish → read | `Block::publish` stores `ready` | `Block::ready` loads it | the value; with the last slot, `next` |
 //! | install → claim | the claim of a last slot | every later claim (read-modify-writes in between keep the edge) | the new block, with its slots empty |
 //! | retire → reuse | `Spares::put` | `Spares::take` | that the slots were read and cleared |
 //! | close → closed | `close` | `pop` that says `Closed`, `push` that does | what the closer did before |
 //!
 //! # Progress
-//! `push` is lock-free, apart from the allocator: an attempt fails only because another push or the close succeeded.
-//! `pop` is wait-free, also apart from the allocator. A producer that is stopped between claim and publish hides
-//! the values behind its slot until it goes on: `pop` says `Empty` meanwhile and never waits for it.
+//! `push` is lock-free, apart from the allocator: an attempt fails only because another push or the
+//! close succeeded. `pop` is wait-free, also apart from the allocator. A producer that is stopped
+//! between claim and publish hides the values behind its slot until it goes on: `pop` says `Empty`
+//! meanwhile and never waits for it.
 //!
 //! # Cost
-//! `push`: one compare-exchange, two stores. `pop`: one load, one store, no read-modify-write. Every `SLOTS` values
-//! a block changes hands: two more read-modify-writes, and an allocation only if no spent block is there.
+//! `push`: one compare-exchange, two stores. `pop`: one load, one store, no read-modify-write.
+//! Every `SLOTS` values a block changes hands: two more read-modify-writes, and an allocation only
+//! if no spent block is there.
 //!
 //! # Sources
-//! The chain of blocks is that of crossbeam's SegQueue and of tokio's mpsc list. Different here: block and index are
-//! one word, and the next block is brought along by the claim of the last slot, so that there is no intermediate
-//! state in which other producers would have to wait, and no reclamation scheme: see invariants 2 to 4.
+//! The chain of blocks is that of crossbeam's SegQueue and of tokio's mpsc list. Different here:
+//! block and index are one word, and the next block is brought along by the claim of the last slot,
+//! so that there is no intermediate state in which other producers would have to wait, and no
+//! reclamation scheme: see invariants 2 to 4.
 
-use alloc::vec::Vec;
+mod batch;
+
 use core::ptr;
 
 use super::block::{Block, SLOTS, Spares};
@@ -64,8 +72,8 @@ use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicPtr, UnsafeCell};
 use crate::{PopError, PushError};
 
-/// Bit of a position: no push succeeds any more. It stands above the index, so that one comparison finds both cases
-/// in which a push is not simple: closed, and the last slot of a block.
+/// Bit of a position: no push succeeds any more. It stands above the index, so that one comparison
+/// finds both cases in which a push is not simple: closed, and the last slot of a block.
 const CLOSED: usize = 32;
 /// The index and closed bits of a position.
 const TAG: usize = 63;
@@ -73,8 +81,8 @@ const TAG: usize = 63;
 const _: () = assert!(SLOTS.is_power_of_two() && SLOTS <= CLOSED);
 const _: () = assert!(align_of::<Block<u8>>() > TAG);
 
-/// A place in the queue as one word: a pointer to a block with index and closed in its low bits. Never dereferenced
-/// as it is.
+/// A place in the queue as one word: a pointer to a block with index and closed in its low bits.
+/// Never dereferenced as it is.
 type Position<T> = *mut Block<T>;
 
 fn position<T>(block: *mut Block<T>, index: usize) -> Position<T> {
@@ -113,9 +121,10 @@ struct Head<T> {
     index: usize,
 }
 
-// SAFETY: values are moved in on one thread and out on another, which is what `T: Send` allows; none is ever reached
-// from two threads (invariants 1 and 3), so `T: Sync` is not needed. The pointers inside lead to blocks that the list
-// owns. `pop` and `is_empty` touch `head` and are unsafe: their callers vouch for being alone.
+// SAFETY: values are moved in on one thread and out on another, which is what `T: Send` allows;
+// none is ever reached from two threads (invariants 1 and 3), so `T: Sync` is not needed. The
+// pointers inside lead to blocks that the list owns. `pop` and `is_empty` touch `head` and are
+// unsafe: their callers vouch for being alone.
 unsafe impl<T: Send> Send for List<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for List<T> {}
@@ -132,16 +141,17 @@ impl<T> List<T> {
 
     #[inline]
     pub(super) fn push(&self, value: T) -> Result<(), PushError<T>> {
-        // ORDERING: Relaxed, a guess that the compare-exchange checks; nothing is dereferenced before that.
+        // ORDERING: Relaxed, a guess that the compare-exchange checks; nothing is dereferenced
+        // before that.
         let mut tail = self.tail.load(Relaxed);
         loop {
             if tail.addr() & TAG >= SLOTS - 1 {
                 return self.push_slow(value);
             }
             let next = tail.wrapping_byte_add(1);
-            // ORDERING: Acquire pairs with the Release of the claim that installed this block: its slots are empty
-            // before this thread writes one. Nothing is released here: `publish` does that. On failure nothing but
-            // the word is used.
+            // ORDERING: Acquire pairs with the Release of the claim that installed this block: its
+            // slots are empty before this thread writes one. Nothing is released here: `publish`
+            // does that. On failure nothing but the word is used.
             match self
                 .tail
                 .compare_exchange_weak(tail, next, Acquire, Relaxed)
@@ -150,8 +160,8 @@ impl<T> List<T> {
                 Err(now) => tail = now,
             }
         }
-        // SAFETY: the exchange claimed this slot for this thread (invariant 1), and the block lives until it is
-        // published (invariant 3).
+        // SAFETY: the exchange claimed this slot for this thread (invariant 1), and the block lives
+        // until it is published (invariant 3).
         unsafe {
             Block::write(block(tail), index(tail), value);
             Block::publish(block(tail), index(tail));
@@ -159,12 +169,13 @@ impl<T> List<T> {
         Ok(())
     }
 
-    /// Pushes where the fast way does not: the queue is closed, or the slot is the last of its block.
+    /// Pushes where the fast way does not: the queue is closed, or the slot is the last of its
+    /// block.
     #[cold]
     fn push_slow(&self, value: T) -> Result<(), PushError<T>> {
         let mut brought = ptr::null_mut();
-        // ORDERING: Acquire pairs with the Release in `close`, so that whoever is told `Closed` knows what the closer
-        // did before.
+        // ORDERING: Acquire pairs with the Release in `close`, so that whoever is told `Closed`
+        // knows what the closer did before.
         let mut tail = self.tail.load(Acquire);
         loop {
             if is_closed(tail) {
@@ -180,8 +191,9 @@ impl<T> List<T> {
             } else {
                 tail.wrapping_byte_add(1)
             };
-            // ORDERING: Acquire as in `push`; Release hands the block that was brought along, with its slots empty,
-            // to the claims that follow. On failure Acquire for the answer `Closed`, as above.
+            // ORDERING: Acquire as in `push`; Release hands the block that was brought along, with
+            // its slots empty, to the claims that follow. On failure Acquire for the answer
+            // `Closed`, as above.
             match self.tail.compare_exchange_weak(tail, next, AcqRel, Acquire) {
                 Ok(_) if is_last => break,
                 Ok(_) => {
@@ -192,7 +204,8 @@ impl<T> List<T> {
                 Err(now) => tail = now,
             }
         }
-        // SAFETY: the exchange claimed this slot, and if it is the last one, the right to write `next`.
+        // SAFETY: the exchange claimed this slot, and if it is the last one, the right to write
+        // `next`.
         unsafe {
             if !brought.is_null() {
                 Block::set_next(block(tail), brought);
@@ -203,102 +216,29 @@ impl<T> List<T> {
         Ok(())
     }
 
-    /// Pushes all values, next to each other, by one claim; or none.
-    pub(super) fn push_many(&self, values: &mut Vec<T>) -> Result<usize, PushError<()>> {
-        let count = values.len();
-        if count == 0 {
-            return Ok(0);
-        }
-        // A chain of blocks of our own, `brought` long.
-        let (mut first, mut brought) = (ptr::null_mut(), 0);
-        // ORDERING: Acquire for the answer `Closed`, as in `push_slow`; it pairs with the Release in `close`.
-        let mut tail = self.tail.load(Acquire);
-        let (mut crossings, surplus) = loop {
-            if is_closed(tail) {
-                self.put_all(first);
-                return Err(PushError::Closed(()));
-            }
-            let end = index(tail) + count;
-            let crossings = end / SLOTS;
-            while brought < crossings {
-                let block = self.take();
-                // SAFETY: the block is private to this thread.
-                unsafe { Block::set_next(block, first) };
-                first = block;
-                brought += 1;
-            }
-            // The last block of the new ones, where `tail` goes, and what an earlier attempt brought too many.
-            let (mut last, mut surplus) = (ptr::null_mut(), first);
-            for _ in 0..crossings {
-                last = surplus;
-                // SAFETY: the chain is private, and at least `crossings` long.
-                surplus = unsafe { Block::next(last) };
-            }
-            let next = if crossings == 0 {
-                tail.wrapping_byte_add(count)
-            } else {
-                position(last, end % SLOTS)
-            };
-            // ORDERING: Acquire and Release as in `push_slow`: blocks installed before, blocks installed here. On
-            // failure Acquire for the answer `Closed`.
-            match self.tail.compare_exchange_weak(tail, next, AcqRel, Acquire) {
-                Ok(_) => break (crossings, surplus),
-                Err(now) => tail = now,
-            }
-        };
-
-        let source = values.as_ptr();
-        // SAFETY: no element is claimed to be there. All `count` of them are moved out below, where nothing panics.
-        unsafe { values.set_len(0) };
-        let (mut block, mut index) = (block(tail), index(tail));
-        for offset in 0..count {
-            // SAFETY: within the vector's old length, and each element is read once.
-            let value = unsafe { source.add(offset).read() };
-            // SAFETY: the exchange claimed `count` slots from there on, over `crossings` new blocks. Each block lives
-            // until its last slot is published here (invariant 3), and `next` of a new block is read before `tail`'s
-            // block, whose `next` may already be another producer's, is reached.
-            unsafe {
-                Block::write(block, index, value);
-                if index == SLOTS - 1 {
-                    let next = first;
-                    crossings -= 1;
-                    if crossings > 0 {
-                        first = Block::next(next);
-                    }
-                    Block::set_next(block, next);
-                    Block::publish(block, index);
-                    (block, index) = (next, 0);
-                } else {
-                    Block::publish(block, index);
-                    index += 1;
-                }
-            }
-        }
-        self.put_all(surplus);
-        Ok(count)
-    }
-
     /// Pops the oldest value if it is ready.
     ///
     /// # Safety
-    /// No other thread is in `pop` or `is_empty`, and calls are ordered by happens-before: there is one consumer.
+    /// No other thread is in `pop` or `is_empty`, and calls are ordered by happens-before: there is
+    /// one consumer.
     #[inline]
     pub(super) unsafe fn pop(&self) -> Result<T, PopError> {
         self.head.with_mut(|head| {
             // SAFETY: `head` is the consumer's (invariant 5), which the caller is.
             let head = unsafe { &mut *head };
             let Head { block, index } = *head;
-            // SAFETY: `head` stands at the oldest slot that was not read, and its block was not left yet.
-            match unsafe { Block::read(block, index) } {
-                Some(value) => {
-                    head.index = index + 1;
-                    if index == SLOTS - 1 {
-                        self.retire(head);
-                    }
-                    Ok(value)
-                }
-                None => Err(self.pop_nothing(head)),
+            // SAFETY: `head` stands at the oldest slot that was not read, and its block was not
+            // left yet.
+            if unsafe { Block::ready(block, index, 1) } == 0 {
+                return Err(self.pop_nothing(head));
             }
+            // SAFETY: the slot is ready, and is read once: `head` moves behind it below.
+            let value = unsafe { Block::take(block, index) };
+            head.index = index + 1;
+            if index == SLOTS - 1 {
+                self.retire(head);
+            }
+            Ok(value)
         })
     }
 
@@ -306,8 +246,8 @@ impl<T> List<T> {
     #[cold]
     fn retire(&self, head: &mut Head<T>) {
         let spent = head.block;
-        // SAFETY: the last slot was read, so `next` was written before, and the block is nobody else's any more
-        // (invariant 3); all its slots are empty.
+        // SAFETY: the last slot was read, so `next` was written before, and the block is nobody
+        // else's any more (invariant 3); all its slots are empty.
         unsafe {
             *head = Head {
                 block: Block::next(spent),
@@ -320,9 +260,11 @@ impl<T> List<T> {
     /// Why nothing is ready at the head.
     #[cold]
     fn pop_nothing(&self, head: &Head<T>) -> PopError {
-        // ORDERING: Acquire pairs with the Release in `close`: who is told `Closed` knows what the closer did before.
+        // ORDERING: Acquire pairs with the Release in `close`: who is told `Closed` knows what the
+        // closer did before.
         let tail = self.tail.load(Acquire);
-        // With nothing claimed at the head, and nothing to be claimed ever (invariant 6), nothing will come.
+        // With nothing claimed at the head, and nothing to be claimed ever (invariant 6), nothing
+        // will come.
         if tail == closed(position(head.block, head.index)) {
             PopError::Closed
         } else {
@@ -348,8 +290,8 @@ impl<T> List<T> {
         // ORDERING: Relaxed, a guess that the compare-exchange checks.
         let mut tail = self.tail.load(Relaxed);
         while !is_closed(tail) {
-            // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done before the
-            // close.
+            // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was
+            // done before the close.
             match self
                 .tail
                 .compare_exchange_weak(tail, closed(tail), Release, Relaxed)
@@ -410,15 +352,16 @@ impl<T> Drop for List<T> {
         struct LastBlock<'a, T>(&'a List<T>);
         impl<T> Drop for LastBlock<'_, T> {
             fn drop(&mut self) {
-                // SAFETY: nobody else has the list, and blocks before this one were left, and given away, by `pop`.
+                // SAFETY: nobody else has the list, and blocks before this one were left, and given
+                // away, by `pop`.
                 self.0
                     .head
                     .with(|head| unsafe { Block::free((*head).block) });
             }
         }
         let last = LastBlock(self);
-        // SAFETY: with `&mut self` nobody else is in any function of the list, and all pushes are over, so that
-        // everything claimed is ready.
+        // SAFETY: with `&mut self` nobody else is in any function of the list, and all pushes are
+        // over, so that everything claimed is ready.
         unsafe { self.clear() };
         drop(last);
     }

@@ -63,8 +63,8 @@ impl State {
     }
 }
 
-/// Edges fill → empty and empty → refill with a single slot: would catch a value read before it is written, one
-/// written over a value that is still being read, one popped twice. A hundred
+/// Edges fill → empty and empty → refill with a single slot: would catch a value read before it is
+/// written, one written over a value that is still being read, one popped twice. A hundred
 /// executions: two pushes against two pops.
 #[test]
 fn one_slot_is_filled_and_emptied() {
@@ -93,8 +93,8 @@ fn one_slot_is_filled_and_emptied() {
     );
 }
 
-/// Two producers and a consumer on a capacity that is no power of two, over the end of a lap: would catch a slot
-/// claimed twice and a value lost. Thousands of executions: three claims.
+/// Two producers and a consumer on a capacity that is no power of two, over the end of a lap: would
+/// catch a slot claimed twice and a value lost. Thousands of executions: three claims.
 #[test]
 fn two_producers_and_a_consumer() {
     in_all_placements(
@@ -116,8 +116,8 @@ fn two_producers_and_a_consumer() {
     );
 }
 
-/// Two consumers and a producer (the shape of RUSTSEC-2021-0093: two take one value): would catch a value popped twice
-/// or read while its slot is refilled. Thousands of executions: three claims.
+/// Two consumers and a producer (the shape of RUSTSEC-2021-0093: two take one value): would catch a
+/// value popped twice or read while its slot is refilled. Thousands of executions: three claims.
 #[test]
 fn two_consumers_and_a_producer() {
     in_all_placements(
@@ -140,8 +140,8 @@ fn two_consumers_and_a_producer() {
     );
 }
 
-/// Batches against single calls on both sides: would catch a batch that claims a slot which is not free or not full,
-/// or that is torn apart. Hundreds of executions.
+/// Batches against single calls on both sides: would catch a batch that claims a slot which is not
+/// free or not full, or that is torn apart. Hundreds of executions.
 #[test]
 fn batches_and_single_calls_share_the_queue() {
     in_all_placements(
@@ -171,8 +171,8 @@ fn batches_and_single_calls_share_the_queue() {
     );
 }
 
-/// Close and push are one order. Would catch a push that succeeds after the close, and a value that is
-/// accepted and not popped. Tens of executions: two claims against one close.
+/// Close and push are one order. Would catch a push that succeeds after the close, and a value that
+/// is accepted and not popped. Tens of executions: two claims against one close.
 #[test]
 fn a_push_comes_before_the_close_or_fails() {
     in_all_placements(
@@ -199,8 +199,8 @@ fn a_push_comes_before_the_close_or_fails() {
     );
 }
 
-/// Close and pop: would catch `Closed` before everything accepted was popped, and the last value lost
-/// between "empty" and "closed" (the shape of flume issue 120). A hundred executions.
+/// Close and pop: would catch `Closed` before everything accepted was popped, and the last value
+/// lost between "empty" and "closed" (the shape of flume issue 120). A hundred executions.
 #[test]
 fn closed_is_said_only_when_nothing_is_left() {
     in_all_placements(
@@ -233,8 +233,8 @@ fn close_with_a_fact(state: &State) {
     state.queue.close();
 }
 
-/// Edge close → closed: a pop that says `Closed`, and a push in a role of its own, know what the closer
-/// did before. Tens of executions: loads against one read-modify-write.
+/// Edge close → closed: a pop that says `Closed`, and a push in a role of its own, know what the
+/// closer did before. Tens of executions: loads against one read-modify-write.
 #[test]
 fn closed_carries_what_the_closer_did() {
     in_all_placements(
@@ -304,8 +304,8 @@ fn is_closed_knows_what_the_closer_did() {
     );
 }
 
-/// `len` while others push and pop (the shape of crossbeam issue 523): would catch a difference that wraps around to
-/// a huge number, or passes the capacity. Hundreds of executions.
+/// `len` while others push and pop (the shape of crossbeam issue 523): would catch a difference
+/// that wraps around to a huge number, or passes the capacity. Hundreds of executions.
 #[test]
 fn len_is_never_wild() {
     in_all_placements(
@@ -330,8 +330,8 @@ fn len_is_never_wild() {
     );
 }
 
-/// The last handle drops what is left, whichever side it is on: would catch a value dropped twice or not at all. Tens
-/// of executions: one claim each.
+/// The last handle drops what is left, whichever side it is on: would catch a value dropped twice
+/// or not at all. Tens of executions: one claim each.
 #[test]
 fn the_last_owner_drops_what_is_left() {
     use loom::sync::{Arc, Mutex};

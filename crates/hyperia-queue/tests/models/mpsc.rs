@@ -98,9 +98,9 @@ impl State {
 }
 
 /// Edges publish → read and install → claim: two producers, of which one takes the last slot of the
-/// first block and brings the next. Would catch a value read before it is written, one read twice or
-/// lost, and a block used before its slots are empty. Thousands of executions: two claims and two
-/// pops, each with a load before it.
+/// first block and brings the next. Would catch a value read before it is written, one read twice
+/// or lost, and a block used before its slots are empty. Thousands of executions: two claims and
+/// two pops, each with a load before it.
 #[test]
 fn two_producers_cross_a_block_boundary() {
     in_all_placements(
@@ -120,10 +120,10 @@ fn two_producers_cross_a_block_boundary() {
     );
 }
 
-/// Edges retire → reuse and install → claim: the consumer reads a block to its end and puts it aside,
-/// one producer brings it back, and the other may be the first to write into it. Would catch slots
-/// written while the consumer still reads or clears them, and a block put aside twice. Thousands of
-/// executions, as above.
+/// Edges retire → reuse and install → claim: the consumer reads a block to its end and puts it
+/// aside, one producer brings it back, and the other may be the first to write into it. Would catch
+/// slots written while the consumer still reads or clears them, and a block put aside twice.
+/// Thousands of executions, as above.
 #[test]
 fn a_spent_block_comes_back() {
     in_all_placements(
@@ -165,9 +165,10 @@ fn check_round(state: &State) {
     state.finish();
 }
 
-/// A claim by a word that went away and came back (invariant 4): the producer looks, the block goes round, and then
-/// its exchange succeeds. Would catch an exchange that knows only what the look knew: it must acquire by itself.
-/// Hundreds of executions: the look and the exchange against a dozen steps.
+/// A claim by a word that went away and came back (invariant 4): the producer looks, the block goes
+/// round, and then its exchange succeeds. Would catch an exchange that knows only what the look
+/// knew: it must acquire by itself. Hundreds of executions: the look and the exchange against a
+/// dozen steps.
 #[test]
 fn a_word_that_comes_back_is_claimed_as_if_it_were_new() {
     in_all_placements(
@@ -197,8 +198,8 @@ fn a_word_that_comes_back_is_claimed_by_a_batch() {
     );
 }
 
-/// Would catch a batch that is torn apart, that loses the blocks it brought, or that touches a block
-/// it has published to its end. Hundreds of executions: a batch is a single claim.
+/// Would catch a batch that is torn apart, that loses the blocks it brought, or that touches a
+/// block it has published to its end. Hundreds of executions: a batch is a single claim.
 #[test]
 fn batches_and_single_pushes_share_the_queue() {
     in_all_placements(
@@ -237,8 +238,8 @@ fn batches_and_single_pushes_share_the_queue() {
     );
 }
 
-/// Close and push are one order: would catch a push that succeeds after `Closed` was seen, and a value
-/// that is accepted but not popped. Hundreds of executions: three claims of one word.
+/// Close and push are one order: would catch a push that succeeds after `Closed` was seen, and a
+/// value that is accepted but not popped. Hundreds of executions: three claims of one word.
 #[test]
 fn a_push_comes_before_the_close_or_fails() {
     in_all_placements(
@@ -266,7 +267,8 @@ fn a_push_comes_before_the_close_or_fails() {
     );
 }
 
-/// Close and pop: would catch `Closed` before everything accepted was popped. Hundreds of executions.
+/// Close and pop: would catch `Closed` before everything accepted was popped. Hundreds of
+/// executions.
 #[test]
 fn closed_is_said_only_when_nothing_is_left() {
     in_all_placements(
@@ -296,9 +298,9 @@ fn closed_is_said_only_when_nothing_is_left() {
     );
 }
 
-/// Edge close → closed, and the count of producers: whoever hears `Closed` knows what every producer
-/// did before it was dropped. Would catch a weak close, a weak count, and the last value lost between
-/// "empty" and "closed" (the shape of flume issue 120). Hundreds of executions.
+/// Edge close → closed, and the count of producers: whoever hears `Closed` knows what every
+/// producer did before it was dropped. Would catch a weak close, a weak count, and the last value
+/// lost between "empty" and "closed" (the shape of flume issue 120). Hundreds of executions.
 #[test]
 fn closed_by_the_last_producer_carries_what_all_did() {
     in_all_placements(
@@ -342,8 +344,8 @@ fn close_with_a_fact(state: &State) {
     state.put_back(consumer);
 }
 
-/// Edge close → closed, for a push that is told so at its first look or after losing a claim. Tens of
-/// executions: two words against one close.
+/// Edge close → closed, for a push that is told so at its first look or after losing a claim. Tens
+/// of executions: two words against one close.
 #[test]
 fn a_refused_push_knows_what_the_closer_did() {
     in_all_placements(
@@ -396,9 +398,9 @@ fn is_closed_knows_what_the_closer_did() {
     );
 }
 
-/// A consumer that is dropped while producers push, in their first block and over its end (the shape of
-/// RUSTSEC-2025-0024 and of crossbeam issue 971): would catch a value dropped twice or never, and a
-/// block freed twice or while a producer writes into it. Hundreds of executions.
+/// A consumer that is dropped while producers push, in their first block and over its end (the
+/// shape of RUSTSEC-2025-0024 and of crossbeam issue 971): would catch a value dropped twice or
+/// never, and a block freed twice or while a producer writes into it. Hundreds of executions.
 #[test]
 fn dropping_the_consumer_races_with_producers() {
     in_all_placements(
@@ -414,8 +416,9 @@ fn dropping_the_consumer_races_with_producers() {
     );
 }
 
-/// `is_empty` at a block boundary (the shape of tokio PR 6603), while a push crosses it: would catch
-/// "empty" although a place is claimed, and "not empty" when all was popped. Hundreds of executions.
+/// `is_empty` at a block boundary (the shape of tokio PR 6603), while a push crosses it: would
+/// catch "empty" although a place is claimed, and "not empty" when all was popped. Hundreds of
+/// executions.
 #[test]
 fn is_empty_holds_at_a_block_boundary() {
     in_all_placements(

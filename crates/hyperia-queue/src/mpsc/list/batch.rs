@@ -1,0 +1,139 @@
+//! Several values at once: a push that is one claim for all of them, across as many blocks as it
+//! takes, and a pop that looks at the queue once per block.
+//!
+//! States, invariants and orderings are those of the list. A batch brings along every block it
+//! needs before its claim, as a chain that nobody else knows; the claim moves `tail` into the last
+//! of them.
+
+use alloc::vec::Vec;
+use core::ptr;
+
+use super::super::block::{Block, SLOTS};
+use super::{Head, List, block, index, is_closed, position};
+use crate::primitive::Ordering::*;
+use crate::{PopError, PushError};
+
+impl<T> List<T> {
+    /// Pushes all values, next to each other, by one claim; or none.
+    pub(in crate::mpsc) fn push_many(&self, values: &mut Vec<T>) -> Result<usize, PushError<()>> {
+        let count = values.len();
+        if count == 0 {
+            return Ok(0);
+        }
+        // A chain of blocks of our own, `brought` long.
+        let (mut first, mut brought) = (ptr::null_mut(), 0);
+        // ORDERING: Acquire for the answer `Closed`, as in `push_slow`; it pairs with the Release
+        // in `close`.
+        let mut tail = self.tail.load(Acquire);
+        let (mut crossings, surplus) = loop {
+            if is_closed(tail) {
+                self.put_all(first);
+                return Err(PushError::Closed(()));
+            }
+            let end = index(tail) + count;
+            let crossings = end / SLOTS;
+            while brought < crossings {
+                let block = self.take();
+                // SAFETY: the block is private to this thread.
+                unsafe { Block::set_next(block, first) };
+                first = block;
+                brought += 1;
+            }
+            // The last block of the new ones, where `tail` goes, and what an earlier attempt
+            // brought too many.
+            let (mut last, mut surplus) = (ptr::null_mut(), first);
+            for _ in 0..crossings {
+                last = surplus;
+                // SAFETY: the chain is private, and at least `crossings` long.
+                surplus = unsafe { Block::next(last) };
+            }
+            let next = if crossings == 0 {
+                tail.wrapping_byte_add(count)
+            } else {
+                position(last, end % SLOTS)
+            };
+            // ORDERING: Acquire and Release as in `push_slow`: blocks installed before, blocks
+            // installed here. On failure Acquire for the answer `Closed`.
+            match self.tail.compare_exchange_weak(tail, next, AcqRel, Acquire) {
+                Ok(_) => break (crossings, surplus),
+                Err(now) => tail = now,
+            }
+        };
+
+        let source = values.as_ptr();
+        // SAFETY: no element is claimed to be there. All `count` of them are moved out below, where
+        // nothing panics.
+        unsafe { values.set_len(0) };
+        let (mut block, mut index) = (block(tail), index(tail));
+        for offset in 0..count {
+            // SAFETY: within the vector's old length, and each element is read once.
+            let value = unsafe { source.add(offset).read() };
+            // SAFETY: the exchange claimed `count` slots from there on, over `crossings` new blocks.
+            // Each block lives until its last slot is published here (invariant 3). `next` of a new
+            // block is read while another new one stands behind it, so while it is nobody else's.
+            unsafe {
+                Block::write(block, index, value);
+                if index == SLOTS - 1 {
+                    let next = first;
+                    crossings -= 1;
+                    if crossings > 0 {
+                        first = Block::next(next);
+                    }
+                    Block::set_next(block, next);
+                    Block::publish(block, index);
+                    (block, index) = (next, 0);
+                } else {
+                    Block::publish(block, index);
+                    index += 1;
+                }
+            }
+        }
+        self.put_all(surplus);
+        Ok(count)
+    }
+
+    /// Pops the oldest values that are ready, at most `limit`, and appends them to `values`.
+    ///
+    /// # Safety
+    /// As for [`pop`](Self::pop).
+    pub(in crate::mpsc) unsafe fn pop_many(
+        &self,
+        values: &mut Vec<T>,
+        limit: usize,
+    ) -> Result<usize, PopError> {
+        self.head.with_mut(|head| {
+            // SAFETY: as in `pop`.
+            let head = unsafe { &mut *head };
+            let mut popped = 0;
+            while popped < limit {
+                let Head { block, index } = *head;
+                let wanted = (SLOTS - index).min(limit - popped);
+                // SAFETY: as in `pop`; `index + wanted` is at most `SLOTS`.
+                let count = unsafe { Block::ready(block, index, wanted) };
+                if count == 0 {
+                    break;
+                }
+                // Before anything is taken, because it may panic.
+                values.reserve(count);
+                for index in index..index + count {
+                    // SAFETY: the slot was found ready, and is read once: `head` moves behind it
+                    // below.
+                    values.push(unsafe { Block::take(block, index) });
+                }
+                popped += count;
+                head.index = index + count;
+                if head.index == SLOTS {
+                    self.retire(head);
+                }
+                if count < wanted {
+                    break;
+                }
+            }
+            if popped == 0 && limit > 0 {
+                Err(self.pop_nothing(head))
+            } else {
+                Ok(popped)
+            }
+        })
+    }
+}
