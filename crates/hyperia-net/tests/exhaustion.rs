@@ -21,10 +21,8 @@ fn limit_descriptors(max: u64) {
         rlim_max: max,
     };
     // SAFETY: the pointer leads to a whole `rlimit`.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) },
-        0
-    );
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    assert_eq!(set, 0);
 }
 
 fn exhaust() -> Vec<File> {

@@ -156,13 +156,13 @@ fn the_life_of_a_connection_costs_at_most_eighteen_calls() {
             assert_eq!(receive(&mut reactor, &server), 0);
         }
     });
-    if let Some(calls) = calls {
+    if let Some(mut calls) = calls {
+        // Debug builds of std look whether a descriptor is open before they close it.
+        calls.remove("fcntl");
+        // What threads and memory of the test itself cost differs by a few calls from run to run.
         let total: i64 = calls.values().sum();
-        assert!(
-            total <= 18 * 100,
-            "{} calls each: {calls:?}",
-            total as f64 / 100.0
-        );
-        println!("{calls:?}");
+        assert!(total < 18 * 100 + 50, "{total} calls for 100: {calls:?}");
+        // No removal before closing: nobody else knows these descriptors.
+        assert_eq!(calls["epoll_ctl"], 200);
     }
 }
