@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test binary uses another part")]
 
 pub(crate) mod net;
+pub(crate) mod server;
 
 use std::future::Future;
 use std::pin::Pin;
