@@ -139,7 +139,7 @@ impl std::fmt::Debug for Comparison<'_> {
 
 fn render(rows: &[(&str, Vec<Sample>)], operations: u64) -> String {
     let mut text = format!(
-        "{:<44} {:>9} {:>9} {:>9} {:>7} {:>9} {:>7}\n",
+        "{:<56} {:>9} {:>9} {:>9} {:>7} {:>9} {:>7}\n",
         "", "median", "low", "high", "ratio", "cpu", "ratio"
     );
     let mut first = None;
@@ -160,7 +160,7 @@ fn render(rows: &[(&str, Vec<Sample>)], operations: u64) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{name:<44} {wall:>9.1} {low:>9.1} {high:>9.1} {:>7.2} {cpu:>9.1} {:>7.2}",
+            "{name:<56} {wall:>9.1} {low:>9.1} {high:>9.1} {:>7.2} {cpu:>9.1} {:>7.2}",
             wall / first_wall,
             cpu / first_cpu
         );
