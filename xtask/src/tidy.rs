@@ -80,11 +80,15 @@ pub(crate) fn check(workspace: &Workspace, tally: &mut Tally<'_>) {
 fn longest(sources: &[Source], tally: &Tally<'_>) {
     let mut long: Vec<_> = sources
         .iter()
+        .filter(|source| !source.product.is_empty())
         .map(|source| (source.text.lines().count(), &source.name))
         .filter(|(lines, _)| *lines > LONG)
         .collect();
     long.sort_by(|a, b| b.cmp(a));
-    tally.say(format!("{} files with more than {LONG} lines", long.len()));
+    tally.say(format!(
+        "{} files without tests have more than {LONG} lines",
+        long.len()
+    ));
     for (lines, name) in long.iter().take(8) {
         tally.say(format!("  {lines:>5} {name}"));
     }
