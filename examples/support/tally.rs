@@ -7,6 +7,8 @@
 
 use std::ops::AddAssign;
 
+use super::lines::split_line;
+
 /// How much was seen: lines, bytes, and the order-independent checksum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -63,12 +65,14 @@ pub struct LineReader {
 
 impl LineReader {
     /// Takes the next bytes and returns what they completed.
-    pub fn read(&mut self, bytes: &[u8]) -> Tally {
+    pub fn read(&mut self, mut bytes: &[u8]) -> Tally {
         let mut tally = Tally::default();
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.hash.update(part);
-            self.pending += part.len() as u64;
-            if part.ends_with(b"\n") {
+        while !bytes.is_empty() {
+            let (line, rest) = split_line(bytes);
+            bytes = rest;
+            self.hash.update(line);
+            self.pending += line.len() as u64;
+            if line.ends_with(b"\n") {
                 let hash = std::mem::take(&mut self.hash);
                 tally.add(std::mem::take(&mut self.pending), hash);
             }
