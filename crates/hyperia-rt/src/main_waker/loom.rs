@@ -1,6 +1,6 @@
 //! The main future's wake-up against the loop that is about to sleep.
 //!
-//! Floors: a swap and a ring against a look and a swap are more than 5 interleavings.
+//! Floor: the look and its swap come before, around or after the one swap of the wake: 3 at least.
 use super::MainWaker;
 use crate::loop_waker::LoopWaker;
 use hyperia_test::{CountingWaker, model_roles};

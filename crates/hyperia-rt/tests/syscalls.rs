@@ -1,0 +1,175 @@
+//! Which system calls the loop makes, by strace. Prints a line and passes where that cannot run.
+//!
+//! The scenario runs in a process of its own, this same test binary, between two calls that cannot be
+//! mistaken for anything else; only the calls of that thread are looked at.
+#![cfg(not(hyperia_loom))]
+use hyperia_net::{TcpListener, TcpStream};
+use hyperia_rt::EventLoop;
+use std::collections::BTreeMap;
+use std::io;
+use std::process::Command;
+use std::time::Duration;
+
+const SCENARIO: &str = "HYPERIA_RT_SCENARIO";
+const MARK: &str = "/hyperia-rt-mark";
+const ROUND_TRIPS: usize = 500;
+
+/// Leaves a line in the trace.
+fn mark() {
+    assert!(std::fs::metadata(MARK).is_err());
+}
+
+/// Does nothing unless a test below runs it in a process of its own.
+#[test]
+fn scenario() {
+    match std::env::var(SCENARIO).as_deref() {
+        Ok("idle") => idle(),
+        Ok("tasks") => tasks(),
+        Ok("ping-pong") => ping_pong().unwrap(),
+        Ok(other) => panic!("no such scenario: {other}"),
+        Err(_) => {}
+    }
+}
+
+/// Sleeps once, with a socket registered and a task pending.
+fn idle() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let handle = event_loop.handle().clone();
+    let listener = TcpListener::bind(handle.reactor(), ([127, 0, 0, 1], 0).into()).unwrap();
+    let accept = handle.spawn(async move { listener.accept().await });
+    let timers = handle.timers().clone();
+    event_loop.block_on(async move {
+        mark();
+        timers.sleep(Duration::from_millis(200)).await;
+        mark();
+    });
+    drop(accept);
+}
+
+/// Tasks that wait for each other and for nothing else.
+fn tasks() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let handle = event_loop.handle().clone();
+    event_loop.block_on(async move {
+        mark();
+        let mut sum = 0;
+        for number in 0..ROUND_TRIPS {
+            sum += handle.spawn(async move { number }).await;
+        }
+        mark();
+        assert_eq!(sum, ROUND_TRIPS * (ROUND_TRIPS - 1) / 2);
+    });
+}
+
+/// One byte there and back, both ends in this loop.
+fn ping_pong() -> io::Result<()> {
+    let mut event_loop = EventLoop::new()?;
+    let handle = event_loop.handle().clone();
+    event_loop.block_on(async move {
+        let listener = TcpListener::bind(handle.reactor(), ([127, 0, 0, 1], 0).into())?;
+        let client = TcpStream::connect(handle.reactor(), listener.local_addr()?).await?;
+        let (server, _) = listener.accept().await?;
+        let echo = handle.spawn(async move {
+            let mut byte = [0; 64];
+            while let Ok(count @ 1..) = server.read(&mut byte).await {
+                server.write_all(&byte[..count]).await.unwrap();
+            }
+        });
+        let mut byte = [0; 64];
+        // The first reads find out that there is nothing yet.
+        client.write_all(b"x").await?;
+        client.read(&mut byte).await?;
+        mark();
+        for _ in 0..ROUND_TRIPS {
+            client.write_all(b"x").await?;
+            assert_eq!(client.read(&mut byte).await?, 1);
+        }
+        mark();
+        drop(echo);
+        Ok(())
+    })
+}
+
+/// How often each system call was made between the marks, or `None` where strace cannot run.
+fn trace(scenario: &str) -> Option<BTreeMap<String, usize>> {
+    let log = std::env::temp_dir().join(format!("hyperia-rt-{scenario}-{}", std::process::id()));
+    let traced = Command::new("strace")
+        .args(["-f", "-qq", "-o"])
+        .arg(&log)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "scenario", "--test-threads=1"])
+        .env(SCENARIO, scenario)
+        .output();
+    let trace = std::fs::read_to_string(&log).unwrap_or_default();
+    // It may not have come to be.
+    let _ = std::fs::remove_file(&log);
+    match traced {
+        Ok(output) if output.status.success() && trace.contains(MARK) => {}
+        Ok(output) if trace.contains(MARK) => panic!("the scenario failed: {output:?}"),
+        _ => {
+            println!("skipped: strace is absent, or may not trace here");
+            return None;
+        }
+    }
+    let mut marks = trace.lines().filter(|line| line.contains(MARK));
+    let thread = marks.next()?.split_whitespace().next()?.to_owned();
+    assert_eq!(marks.count(), 1, "{trace}");
+    let mut calls = BTreeMap::new();
+    let own = trace.lines().filter(|line| line.starts_with(&thread));
+    for line in own
+        .skip_while(|line| !line.contains(MARK))
+        .skip(1)
+        .take_while(|line| !line.contains(MARK))
+    {
+        // `1234 name(arguments) = result`; a call that another thread interrupts has a second line,
+        // `1234 <... name resumed>`.
+        let call = line[thread.len()..].trim_start();
+        if let Some((name, _)) = call.split_once('(')
+            && !call.starts_with('<')
+        {
+            *calls.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+    Some(calls)
+}
+
+#[test]
+fn a_loop_with_nothing_to_do_makes_the_call_that_it_sleeps_in_and_no_other() {
+    if let Some(calls) = trace("idle") {
+        let waits = calls.get("epoll_pwait2").copied().unwrap_or(0);
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        // The sleep, and the one turn that finds the registered socket writable or some such.
+        assert!((1..=2).contains(&waits), "{calls:?}");
+    }
+}
+
+#[test]
+fn tasks_among_themselves_make_no_call_but_the_looks_at_io() {
+    if let Some(calls) = trace("tasks") {
+        // The main future and a task take turns; every eight such rounds I/O is looked at.
+        let looks = calls.get("epoll_pwait2").copied().unwrap_or(0);
+        assert!(looks <= ROUND_TRIPS / 8 + 2, "{calls:?}");
+        let others = calls.keys().filter(|name| *name != "epoll_pwait2");
+        // The heap may grow.
+        assert!(
+            others.clone().all(|name| name == "brk" || name == "mmap"),
+            "{calls:?}"
+        );
+    }
+}
+
+#[test]
+fn a_round_trip_over_loopback_makes_six_calls() {
+    if let Some(calls) = trace("ping-pong") {
+        let all: usize = calls.values().sum();
+        assert!(all <= 6 * ROUND_TRIPS + 8, "{calls:?}");
+        assert!(
+            all >= 5 * ROUND_TRIPS,
+            "the trace is not what it seems: {calls:?}"
+        );
+        println!(
+            "{:.2} calls per round trip",
+            all as f64 / ROUND_TRIPS as f64
+        );
+    }
+}
