@@ -71,7 +71,33 @@ fn is_progress(line: &str) -> bool {
 
 /// Runs `command` to its end, or kills it at the deadline.
 pub(crate) fn run(command: &mut Command, deadline: Duration) -> Outcome {
-    run_watched(command, deadline, |_| ())
+    run_watched(command, deadline, |_| String::new())
+}
+
+/// [`run`] that, where there is a debugger, ends what a hanging process said with where it hangs.
+pub(crate) fn run_with_stacks(command: &mut Command, deadline: Duration) -> Outcome {
+    run_watched(command, deadline, stacks)
+}
+
+/// The stack of each thread of `child`; nothing without gdb, or where it may not look.
+fn stacks(child: &Child) -> String {
+    let mut gdb = Command::new("gdb");
+    gdb.args([
+        "-batch",
+        "-nx",
+        "-ex",
+        "thread apply all bt 16",
+        "-p",
+        &child.id().to_string(),
+    ]);
+    let outcome = run(&mut gdb, Duration::from_secs(60));
+    let is_stack = |line: &&str| line.starts_with("Thread ") || line.starts_with('#');
+    outcome
+        .stdout
+        .lines()
+        .filter(is_stack)
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// [`run`] for a command that runs others, which must end with it: it gets a process group.
@@ -83,10 +109,11 @@ pub(crate) fn run_group(command: &mut Command, deadline: Duration) -> Outcome {
             .args(["-KILL", "--", &group])
             .stderr(Stdio::null())
             .status();
+        String::new()
     })
 }
 
-fn run_watched(command: &mut Command, limit: Duration, kill: impl Fn(&Child)) -> Outcome {
+fn run_watched(command: &mut Command, limit: Duration, kill: impl Fn(&Child) -> String) -> Outcome {
     let start = Instant::now();
     command
         .stdin(Stdio::null())
@@ -130,7 +157,8 @@ fn run_watched(command: &mut Command, limit: Duration, kill: impl Fn(&Child)) ->
         }
     };
     if end {
-        kill(&child);
+        // What it returns belongs to the report, behind what the process said itself.
+        let last = kill(&child);
         // It may have ended by itself in between.
         let _ = child.kill();
         let _ = child.wait();
@@ -138,6 +166,7 @@ fn run_watched(command: &mut Command, limit: Duration, kill: impl Fn(&Child)) ->
         while let Ok((stream, line)) = lines.recv_timeout(Duration::from_millis(200)) {
             said[stream] += &line;
         }
+        said[1] += &last;
     }
     let end = match status {
         Some(status) if status.success() => End::Success,
@@ -207,6 +236,17 @@ mod tests {
         assert_eq!(outcome.end, End::Deadline(limit));
         assert_eq!(outcome.stdout, "before\n");
         assert!(outcome.time < LONG);
+    }
+
+    #[test]
+    fn a_hang_says_where_if_there_is_a_debugger() {
+        let outcome = run_with_stacks(Command::new("sleep").arg("600"), Duration::from_millis(200));
+        assert!(matches!(outcome.end, End::Deadline(_)));
+        assert!(
+            outcome.stderr.is_empty() || outcome.stderr.contains("#0"),
+            "{}",
+            outcome.stderr
+        );
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub(crate) fn run(
         .args(args)
         .current_dir(&binary.folder)
         .env("CARGO_MANIFEST_DIR", &binary.folder);
-    let outcome = process::run(&mut command, limit);
+    let outcome = process::run_with_stacks(&mut command, limit);
     let mut tally = Tally::read(&outcome.stdout);
     if let End::Deadline(limit) = outcome.end {
         let mut list = Command::new(&binary.path);

@@ -108,6 +108,9 @@ fn stress(workspace: &Workspace, arguments: &Arguments, tally: &mut Tally<'_>) {
                 }
             }
             tally.pass(passed);
+            if passed == 0 {
+                continue;
+            }
             tally.say(format!(
                 "{}: {passed} passed in {ROUNDS} rounds",
                 binary.label

@@ -61,13 +61,11 @@ pub(super) fn crates(workspace: &Workspace) -> Vec<String> {
     let mut findings = Vec::new();
     for package in workspace.crates() {
         let read = |file: &str| std::fs::read_to_string(package.root.join(file)).ok();
-        findings.extend(documents(package, read));
-        if package.root.join("examples").exists() {
-            findings.push(format!(
-                "{}: examples belong into examples/ at the root",
-                package.name
-            ));
-        }
+        findings.extend(documents(
+            package,
+            package.root.join("examples").exists(),
+            read,
+        ));
     }
     for package in &workspace.packages {
         findings.extend(membership(package));
@@ -75,9 +73,18 @@ pub(super) fn crates(workspace: &Workspace) -> Vec<String> {
     findings
 }
 
-fn documents(package: &Package, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
+fn documents(
+    package: &Package,
+    has_examples: bool,
+    read: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
     let name = &package.name;
     let mut findings = Vec::new();
+    if has_examples {
+        findings.push(format!(
+            "{name}: its examples belong into examples/ at the root"
+        ));
+    }
     for file in ["README.md", "CHANGELOG.md"] {
         if read(file).is_none_or(|text| text.trim().is_empty()) {
             findings.push(format!("{name}: no {file}"));
@@ -250,14 +257,14 @@ mod tests {
 
     #[test]
     fn a_crate_without_its_documents_and_settings_is_found() {
-        assert_eq!(documents(&package("x", true), |_| None).len(), 5);
+        assert_eq!(documents(&package("x", true), true, |_| None).len(), 6);
         let complete = |file: &str| {
             Some(match file {
                 "Cargo.toml" => "[lib]\nbench = false\n\n[lints]\nworkspace = true\n".to_owned(),
                 _ => "#[doc = include_str!(\"../README.md\")]".to_owned(),
             })
         };
-        assert!(documents(&package("x", true), complete).is_empty());
+        assert!(documents(&package("x", true), false, complete).is_empty());
     }
 
     #[test]
