@@ -1,6 +1,7 @@
 //! TCP: listeners, connections, connecting.
 
 mod connect;
+mod convert;
 mod incoming;
 mod io;
 mod listener;

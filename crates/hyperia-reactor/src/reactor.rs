@@ -93,11 +93,12 @@ impl Reactor {
         };
         let waited = self.events.wait(&self.shared.epoll, timeout);
         self.shared.wakeup.rise();
-        let len = waited?;
+        waited?;
 
         let mut panics = Panics::default();
-        let delivered = (0..len)
-            .filter_map(|index| self.events.get(index))
+        let delivered = self
+            .events
+            .iter()
             .filter(|&event| self.deliver(event, &mut panics))
             .count();
         panics.resume();

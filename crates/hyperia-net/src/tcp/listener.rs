@@ -4,7 +4,7 @@ use core::fmt;
 use core::task::{Context, Poll, ready};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use hyperia_reactor::{Direction, Handle, Ready};
 
@@ -60,6 +60,14 @@ impl TcpListener {
     /// If it could not be removed; it is closed then.
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
         Ok(self.socket.into_inner()?.into())
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    pub(super) fn into_socket(self) -> Socket {
+        self.socket
     }
 
     /// A handle of the reactor that this listener, and what it accepts, is registered with.
@@ -176,45 +184,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
                 | libc::ENETUNREACH
         )
     )
-}
-
-impl AsFd for TcpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
-impl AsRawFd for TcpListener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
-
-impl TryFrom<(&Handle, std::net::TcpListener)> for TcpListener {
-    type Error = io::Error;
-
-    /// As [`from_std`](TcpListener::from_std).
-    fn try_from((handle, listener): (&Handle, std::net::TcpListener)) -> io::Result<Self> {
-        Self::from_std(handle, listener)
-    }
-}
-
-impl TryFrom<TcpListener> for std::net::TcpListener {
-    type Error = io::Error;
-
-    /// As [`into_std`](TcpListener::into_std).
-    fn try_from(listener: TcpListener) -> io::Result<Self> {
-        listener.into_std()
-    }
-}
-
-impl TryFrom<TcpListener> for OwnedFd {
-    type Error = io::Error;
-
-    /// As [`into_std`](TcpListener::into_std).
-    fn try_from(listener: TcpListener) -> io::Result<Self> {
-        listener.socket.into_inner()
-    }
 }
 
 impl fmt::Debug for TcpListener {

@@ -5,9 +5,9 @@ use core::mem::MaybeUninit;
 use core::task::{Context, Poll};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
-use hyperia_reactor::{Direction, Handle, Readiness, Source};
+use hyperia_reactor::{Direction, Handle, Readiness};
 
 use super::connect::Connect;
 use super::io::{
@@ -93,11 +93,19 @@ impl TcpStream {
     /// # Errors
     /// If it could not be removed; it is closed then.
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
-        Ok(self.socket.into_inner()?.into())
+        Ok(self.into_socket().into_inner()?.into())
+    }
+
+    pub(super) fn from_socket(socket: Socket) -> Self {
+        Self { socket }
     }
 
     pub(super) fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    pub(super) fn into_socket(self) -> Socket {
+        self.socket
     }
 
     /// A handle of the reactor that this connection is registered with.
@@ -398,52 +406,6 @@ fn total_len(bufs: &[IoSlice<'_>]) -> usize {
         .take(socket::SLICES_MAX)
         .map(|buf| buf.len())
         .sum()
-}
-
-impl AsFd for TcpStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
-
-impl AsRawFd for TcpStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
-
-impl TryFrom<(&Handle, std::net::TcpStream)> for TcpStream {
-    type Error = io::Error;
-
-    /// As [`from_std`](TcpStream::from_std).
-    fn try_from((handle, stream): (&Handle, std::net::TcpStream)) -> io::Result<Self> {
-        Self::from_std(handle, stream)
-    }
-}
-
-impl TryFrom<TcpStream> for std::net::TcpStream {
-    type Error = io::Error;
-
-    /// As [`into_std`](TcpStream::into_std).
-    fn try_from(stream: TcpStream) -> io::Result<Self> {
-        stream.into_std()
-    }
-}
-
-impl TryFrom<TcpStream> for OwnedFd {
-    type Error = io::Error;
-
-    /// As [`into_std`](TcpStream::into_std).
-    fn try_from(stream: TcpStream) -> io::Result<Self> {
-        stream.socket.into_inner()
-    }
-}
-
-impl From<Source<OwnedFd>> for TcpStream {
-    /// Takes over a socket that is registered already. It should be non-blocking.
-    fn from(socket: Source<OwnedFd>) -> Self {
-        Self { socket }
-    }
 }
 
 impl fmt::Debug for TcpStream {

@@ -1,3 +1,5 @@
+//! The word by itself: translation, wrapping, retiring.
+
 use super::*;
 use Direction::{Read, Write};
 

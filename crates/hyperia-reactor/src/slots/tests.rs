@@ -1,3 +1,5 @@
+//! Indices, tokens and the ends of the table.
+
 use super::*;
 
 #[test]

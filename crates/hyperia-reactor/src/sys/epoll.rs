@@ -114,27 +114,26 @@ impl Events {
 
     /// Replaces the contents by what is ready now, waiting at most `timeout` (`None`: for ever) for
     /// something to become so. A signal ends the wait early, with nothing and without an error.
-    pub(crate) fn wait(&mut self, epoll: &Epoll, timeout: Option<Duration>) -> io::Result<usize> {
+    pub(crate) fn wait(&mut self, epoll: &Epoll, timeout: Option<Duration>) -> io::Result<()> {
         self.len = 0;
         let result = match self.wait_any(epoll, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
             other => other,
         };
         self.len = result?;
-        Ok(self.len)
+        Ok(())
     }
 
-    /// The `index`-th event of the last wait.
-    pub(crate) fn get(&self, index: usize) -> Option<Event> {
-        if index >= self.len {
-            return None;
-        }
-        // SAFETY: the kernel has written the first `len` entries (`wait` sets `len` to the count it
-        // returned, and to 0 before it may overwrite them).
-        let event = unsafe { self.buffer[index].assume_init() };
-        Some(Event {
-            token: event.u64,
-            flags: event.events,
+    /// The events of the last wait.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
+        self.buffer[..self.len].iter().map(|event| {
+            // SAFETY: the kernel has written the first `len` entries (`wait` sets `len` to the count it
+            // returned, and to 0 before it may overwrite them).
+            let event = unsafe { event.assume_init() };
+            Event {
+                token: event.u64,
+                flags: event.events,
+            }
         })
     }
 

@@ -10,15 +10,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyperia_reactor::{Direction, Handle, Reactor, Source};
 
 /// No wait in a test is meant to last; this only turns a hang into a failure.
 pub(crate) const HANG: Duration = Duration::from_secs(10);
-
-/// How many polls of a reactor a test may need for one thing to happen.
-const POLLS_MAX: usize = 100;
 
 /// Two ends of a stream, the first registered.
 pub(crate) fn pair(reactor: &Reactor) -> (Source<UnixStream>, UnixStream) {
@@ -28,15 +25,14 @@ pub(crate) fn pair(reactor: &Reactor) -> (Source<UnixStream>, UnixStream) {
     (reactor.handle().register(ours).unwrap(), peer)
 }
 
-/// Polls the reactor until `done`; fails if nothing happens.
+/// Polls the reactor until `done`; fails if that takes too long.
 pub(crate) fn poll_until(reactor: &mut Reactor, mut done: impl FnMut() -> bool) {
-    for _ in 0..POLLS_MAX {
-        if done() {
-            return;
-        }
-        reactor.poll(Some(HANG)).unwrap();
+    let deadline = Instant::now() + HANG;
+    while !done() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        assert!(!left.is_zero(), "nothing came of it in {HANG:?}");
+        reactor.poll(Some(left)).unwrap();
     }
-    panic!("not done after {POLLS_MAX} polls");
 }
 
 /// Takes all events that are there now.

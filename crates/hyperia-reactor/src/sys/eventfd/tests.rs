@@ -1,3 +1,5 @@
+//! A full counter, which no test can bring about by ringing.
+
 use super::*;
 use crate::sys::epoll::{Epoll, Events};
 
@@ -8,13 +10,16 @@ fn a_full_counter_is_emptied_and_rings_all_the_same() {
     epoll.add_read(bell.as_fd(), 1).unwrap();
     let mut events = Events::new();
     bell.write(u64::MAX - 1).unwrap();
-    assert_eq!(events.wait(&epoll, None).unwrap(), 1);
+    events.wait(&epoll, None).unwrap();
+    assert_eq!(events.iter().count(), 1);
     assert_eq!(bell.write(1).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     bell.ring().unwrap();
-    assert_eq!(events.wait(&epoll, None).unwrap(), 1);
+    events.wait(&epoll, None).unwrap();
+    assert_eq!(events.iter().count(), 1);
     // Empty enough for many more.
     bell.ring().unwrap();
-    assert_eq!(events.wait(&epoll, None).unwrap(), 1);
+    events.wait(&epoll, None).unwrap();
+    assert_eq!(events.iter().count(), 1);
     bell.reset().unwrap();
     bell.reset().unwrap();
 }
