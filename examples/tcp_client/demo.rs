@@ -87,8 +87,9 @@ async fn demonstrate(handle: LoopHandle, args: &Args) -> io::Result<ExitCode> {
     let watcher = handle.spawn(watch(client.clone(), handle.clone(), Rc::clone(&samples)));
     let interrupts = handle.spawn(drain_on_signal(client.clone(), signals));
 
+    let mut refused = 0;
     for producer in producers {
-        producer.await;
+        refused += producer.await;
     }
     client.close();
     let stats = driver.await;
@@ -98,7 +99,8 @@ async fn demonstrate(handle: LoopHandle, args: &Args) -> io::Result<ExitCode> {
     }
     drop((watcher, interrupts));
 
-    let outcome = *outcome.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut outcome = *outcome.lock().unwrap_or_else(PoisonError::into_inner);
+    outcome.unsent += refused;
     let received = sink.map(|sink| sink.received());
     let agree = outcome.agrees_with(received);
     // Nobody reads any more (`| head`): the exit code is all that is left to give.
@@ -134,17 +136,22 @@ fn shares(load: &Load) -> impl Iterator<Item = (u64, u64)> {
     (0..producers).map(move |index| (cut(index), cut(index + 1)))
 }
 
-/// Sends the messages numbered `first..end`, each a line of `size` bytes, until the client is closed.
-async fn produce(client: Client<Vec<u8>>, first: u64, end: u64, size: usize) {
+/// Sends the messages numbered `first..end`, each a line of `size` bytes, until the client is closed. Returns how
+/// many came back without having been accepted, because everything pending was failed while they waited for room.
+async fn produce(client: Client<Vec<u8>>, first: u64, end: u64, size: usize) -> u64 {
+    let mut refused = 0;
     let mut template = vec![b'.'; size];
     template[size - 1] = b'\n';
     for number in first..end {
         let mut line = template.clone();
         write_hex(&mut line[..size - 1], number);
-        if client.enqueue(line).await.is_err() {
-            return;
+        match client.enqueue(line).await {
+            Ok(()) => {}
+            Err(_) if client.is_closed() => break,
+            Err(_) => refused += 1,
         }
     }
+    refused
 }
 
 /// Writes the last digits of `number`, as many as fit, at most 16.

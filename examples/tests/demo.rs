@@ -152,6 +152,20 @@ fn the_client_does_not_know_what_a_foreign_server_received() {
 }
 
 #[test]
+fn the_client_counts_what_it_could_not_send() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    let addr = listener.local_addr().expect("it is bound").to_string();
+    drop(listener);
+    let (output, text) = run("tcp_client", &["--addr", &addr, "--messages", "50000"]);
+    assert!(output.status.success(), "{text}");
+    assert_eq!(words(&text, "sent")[1], "0");
+    assert_eq!(
+        words(&text, "failed"),
+        ["failed", "50000", "unsent", "0", "unknown"]
+    );
+}
+
+#[test]
 fn the_server_serves_its_own_load_and_ends() {
     for arguments in [&[][..], &["--echo"]] {
         let (output, text) = run("tcp_server", arguments);

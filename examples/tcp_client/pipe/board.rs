@@ -118,12 +118,12 @@ impl Board {
         for part in [start, label(line), end] {
             state.text.extend_from_slice(part);
         }
-        let may_read = self.may_read(&state);
+        let progress = self.may_read(&state) || state.lines == 0;
         drop(state);
         if first {
             self.text.notify_one();
         }
-        if may_read {
+        if progress {
             self.progress.notify_one();
         }
     }
@@ -192,20 +192,19 @@ impl Shares {
 
 impl fmt::Display for Shares {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.ok + self.unsent + self.unknown;
-        write!(f, "{lines} lines:")?;
-        for (index, (name, count)) in [
-            ("ok", self.ok),
-            ("unsent", self.unsent),
-            ("unknown", self.unknown),
-        ]
-        .iter()
-        .enumerate()
-        {
-            let comma = if index == 0 { "" } else { "," };
-            let share = *count as f64 * 100.0 / lines.max(1) as f64;
-            write!(f, "{comma} {count} {name} ({share:.3} %)")?;
-        }
-        Ok(())
+        let Self {
+            ok,
+            unsent,
+            unknown,
+        } = *self;
+        let lines = ok + unsent + unknown;
+        let percent = |count: u64| count as f64 * 100.0 / lines.max(1) as f64;
+        write!(
+            f,
+            "{lines} lines: {ok} ok ({:.3} %), {unsent} unsent ({:.3} %), {unknown} unknown ({:.3} %)",
+            percent(ok),
+            percent(unsent),
+            percent(unknown)
+        )
     }
 }

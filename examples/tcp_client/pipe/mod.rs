@@ -83,7 +83,6 @@ async fn pump(
         Rc::clone(&stop),
     ));
     let writer = handle.spawn(write_verdicts(stdout, Arc::clone(&board), Rc::clone(&stop)));
-
     handle
         .spawn(stop_on_signal(signals, Rc::clone(&stop)))
         .detach();
@@ -194,8 +193,8 @@ async fn submit(line: Line, client: &Client<Vec<u8>>, board: &Board) {
     }
 }
 
-/// Writes verdicts as they come, all there are in one go, until the last. If that fails nobody reads them,
-/// and closes `stop`.
+/// Writes verdicts as they come, all there are in one go, until the last. If that fails nobody reads them:
+/// then it closes `stop`.
 async fn write_verdicts(stdout: Stdio, board: Arc<Board>, stop: Rc<WaitQueue>) -> io::Result<()> {
     let written = write_all_verdicts(&stdout, &board).await;
     if written.is_err() {
