@@ -17,6 +17,11 @@ use hyperia_reactor::Reactor;
 /// Names the scenario to run instead of the tests, and its size.
 const SCENARIO: &str = "HYPERIA_SCENARIO_SIZE";
 
+/// What is counted: everything about descriptors and sockets. Memory, locks and threads of the test itself
+/// differ from run to run.
+const TRACED: &str = "trace=%network,epoll_ctl,epoll_wait,epoll_pwait,epoll_pwait2,eventfd2,\
+                      read,write,readv,writev,poll,ppoll,ioctl,close";
+
 /// System calls by name.
 type Calls = HashMap<String, i64>;
 
@@ -25,7 +30,7 @@ fn traced(name: &str, size: usize) -> Option<Calls> {
     let exe = std::env::current_exe().unwrap();
     let summary = exe.with_extension(format!("{name}.{size}.{}.strace", std::process::id()));
     let output = Command::new("strace")
-        .args(["-f", "-c", "-U", "calls,name", "-o"])
+        .args(["-f", "-c", "-U", "calls,name", "-e", TRACED, "-o"])
         .arg(&summary)
         .arg(&exe)
         .args(["--exact", name, "--test-threads=1"])

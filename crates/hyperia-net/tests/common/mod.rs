@@ -17,6 +17,10 @@ use hyperia_reactor::Reactor;
 /// No wait in a test is meant to last; this only turns a hang into a failure.
 pub(crate) const HANG: Duration = Duration::from_secs(10);
 
+pub(crate) fn any_port() -> std::net::SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
 /// Both ends of a connection, ours and the peer's, which blocks.
 pub(crate) fn pair(reactor: &mut Reactor) -> (TcpStream, std::net::TcpStream) {
     let listener = std::net::TcpListener::bind(any_port()).unwrap();
