@@ -1,6 +1,7 @@
 //! Our own numbers: the wheel with the timers of a busy server, and the life of a sleep.
 //!
-//! Does not show: cache misses of a program that does something else in between, lateness, contention.
+//! Does not show: cache misses of a program that does something else in between, lateness,
+//! contention.
 
 use std::hint::black_box;
 use std::pin::pin;

@@ -1,7 +1,8 @@
 //! Where the time comes from.
 //!
 //! # Ordering
-//! The one atomic here is the reading of a [`ManualClock`], a number that nothing hangs on: Relaxed.
+//! The one atomic here is the reading of a [`ManualClock`], a number that nothing hangs on:
+//! Relaxed.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -68,7 +69,8 @@ impl MonotonicClock {
         instant.saturating_duration_since(self.epoch)
     }
 
-    /// Converts this clock's time to an instant, or `None` if no instant is that late: `Duration::MAX` is never.
+    /// Converts this clock's time to an instant, or `None` if no instant is that late:
+    /// `Duration::MAX` is never.
     pub fn instant(&self, time: Duration) -> Option<Instant> {
         self.epoch.checked_add(time)
     }

@@ -9,8 +9,9 @@
 //! | [`Clock`] | where the time comes from: [`MonotonicClock`], or [`ManualClock`] in tests |
 //!
 //! Nothing here owns a thread or knows a reactor. The driver, usually an event loop, asks
-//! [`Timers::next_deadline`], waits that long, and calls [`Timers::advance`]; a [`Waker`](core::task::Waker)
-//! of its choice is woken when a timer comes that is due before what it waits for.
+//! [`Timers::next_deadline`], waits that long, and calls [`Timers::advance`]; a
+//! [`Waker`](core::task::Waker) of its choice is woken when a timer comes that is due before what
+//! it waits for.
 #![no_std]
 #![warn(
     clippy::alloc_instead_of_core,

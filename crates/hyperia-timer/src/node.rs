@@ -1,31 +1,35 @@
-//! The part of a sleep that the wheel reaches: deadline, state, links and waker, pinned in the future.
+//! The part of a sleep that the wheel reaches: deadline, state, links and waker, pinned in the
+//! future.
 //!
 //! # States
 //! ```text
-//!            first poll          poll, not due: lock, link
-//!   AFTER ──────────────▶ AT ─────────────────────────────▶ LINKED
-//!     │                  ▲ │ ▲                                │
-//!     │ zero             │ │ └── FIRED ◀──────────────────────┘ driver, under the lock:
-//!     ▼            reset │ ▼ poll, due │                        detach, take the waker, store FIRED
-//!   DONE ◀─────────────── DONE ◀───────┘ poll, fired for the deadline or a later one
+//!          first poll          poll, not due: lock, link
+//!   AFTER ────────────▶ AT ───────────────────────────────▶ LINKED
+//!                       │ ▲                                   │ driver, under the lock: detach,
+//!         poll, due     │ │ reset; or poll, if it was         │ take the waker, store FIRED
+//!   DONE ◀──────────────┘ │ fired for an earlier deadline     ▼
+//!    ▲ │                  ├──────────────────────────────── FIRED
+//!    │ └── reset ─────────┘                                   │
+//!    └──────────────────────────── poll ──────────────────────┘
 //! ```
 //!
 //! # Invariants
-//! 1. While the state is `LINKED`, `links`, `place`, `waker` and `fired_at` are touched only under the lock of
-//!    the node's `Timers`; otherwise only by the owner, who has the sleep to himself.
-//! 2. A node that stands in a list is `LINKED`. It stays in memory until it is detached: it lies in a
-//!    pinned `Sleep`, whose drop detaches it under the lock.
+//! 1. While the state is `LINKED`, `links`, `place`, `waker` and `fired_at` are touched only under
+//!    the lock of the node's `Timers`; otherwise only by the owner, who has the sleep to himself.
+//! 2. A node that stands in a list is `LINKED`. It stays in memory until it is detached: it lies in
+//!    a pinned `Sleep`, whose drop detaches it under the lock.
 //! 3. Only the owner leaves a state other than `LINKED`; `LINKED` is left under the lock.
-//! 4. The driver's store of `FIRED` is its last access to the node: the owner may free it from then on.
+//! 4. The driver's store of `FIRED` is its last access to the node: the owner may free it from then
+//!    on.
 //!
 //! # Ordering
 //! | Edge | Release | Acquire | Carries |
 //! |---|---|---|---|
-//! | fire → poll, reset, drop | driver stores `FIRED` | owner loads `state` | that the driver is done with the node; `fired_at` |
+//! | fire → poll | driver stores `FIRED` | owner loads it | that the driver is done; `fired_at` |
 //!
-//! Everything else that passes between owner and driver passes through the lock. The deadline is a number
-//! of which either side may see an older value: the driver that fires for an older one is found out by
-//! `fired_at`, the one that moves for an older one comes again.
+//! Everything else that passes between owner and driver passes through the lock. The deadline is a
+//! number of which either side may see an older value: the driver that fires for an older one is
+//! found out by `fired_at`, the one that moves for an older one comes again.
 
 use core::ptr;
 use core::task::Waker;
@@ -85,7 +89,8 @@ impl Node {
     /// The state as the owner finds it.
     pub(crate) fn state(&self) -> u32 {
         // ORDERING: Acquire pairs with the store of FIRED in `Node::fire`: whoever sees it sees
-        // `fired_at`, and knows that the driver is done with the node. All other states are the owner's own.
+        // `fired_at`, and knows that the driver is done with the node. All other states are the
+        // owner's own.
         self.state.load(Acquire)
     }
 
@@ -107,7 +112,8 @@ impl Node {
     }
 
     pub(crate) fn set_deadline(&self, deadline: u64) {
-        // ORDERING: Relaxed; the driver may miss it and fire for the old one, which a poll finds out.
+        // ORDERING: Relaxed; the driver may miss it and fire for the old one, which a poll finds
+        // out.
         self.deadline.store(deadline, Relaxed);
     }
 
@@ -151,8 +157,8 @@ impl Node {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Link(*const Node);
 
-// SAFETY: the node behind it is reached only under the lock, whatever thread holds that, and all parts of
-// a node are `Send`.
+// SAFETY: the node behind it is reached only under the lock, whatever thread holds that, and all
+// parts of a node are `Send`.
 unsafe impl Send for Link {}
 
 impl Link {
@@ -162,8 +168,8 @@ impl Link {
     ///
     /// # Safety
     ///
-    /// The node lies in a pinned `Sleep`, and the caller gives the link away only to the levels of that
-    /// sleep's `Timers`, under their lock, with the state `LINKED`.
+    /// The node lies in a pinned `Sleep`, and the caller gives the link away only to the levels of
+    /// that sleep's `Timers`, under their lock, with the state `LINKED`.
     pub(crate) unsafe fn new(node: &Node) -> Self {
         Self(node)
     }
@@ -185,8 +191,9 @@ impl Pinned {
 
     fn node(&self, link: Link) -> &Node {
         debug_assert!(!link.0.is_null());
-        // SAFETY: `self` is inside the lock, so the caller holds it. The link is in the levels, or just
-        // came from them under the same lock, so its node is `LINKED` and stays in memory (invariant 2).
+        // SAFETY: `self` is inside the lock, so the caller holds it. The link is in the levels, or
+        // just came from them under the same lock, so its node is `LINKED` and stays in memory
+        // (invariant 2).
         unsafe { &*link.0 }
     }
 
@@ -198,8 +205,8 @@ impl Pinned {
             .with_mut(|fired_at| unsafe { *fired_at = now });
         // SAFETY: the same.
         let waker = unsafe { node.replace_waker(None) };
-        // ORDERING: Release publishes `fired_at` and the end of the driver's accesses to the Acquire in
-        // `Node::state`. The node may be gone after this line (invariant 4).
+        // ORDERING: Release publishes `fired_at` and the end of the driver's accesses to the
+        // Acquire in `Node::state`. The node may be gone after this line (invariant 4).
         node.state.store(FIRED, Release);
         waker
     }

@@ -1,4 +1,5 @@
-//! A future that completes at a deadline. States, invariants and orderings stand in the module `node`.
+//! A future that completes at a deadline. States, invariants and orderings stand in the module
+//! `node`.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -19,7 +20,8 @@ use crate::timers::Shared;
 /// Never early. How late depends on the driver alone; the deadline itself is exact to the
 /// nanosecond. Of several tasks that poll it, the last one is woken.
 ///
-/// Resetting one sleep again and again is the cheapest way to watch for idleness: see [`reset`](Self::reset).
+/// Resetting one sleep again and again is the cheapest way to watch for idleness: see
+/// [`reset`](Self::reset).
 ///
 /// # Cancel safety
 ///
@@ -35,9 +37,9 @@ pub struct Sleep {
     _pinned: PhantomPinned,
 }
 
-// SAFETY: the parts of a node that are not atomic are the owner's, or the lock holder's while `LINKED`
-// (invariant 1 of `node`); the links point to nodes that are reached only under the lock. The waker and
-// `Shared` are `Send`.
+// SAFETY: the parts of a node that are not atomic are the owner's, or the lock holder's while
+// `LINKED` (invariant 1 of `node`); the links point to nodes that are reached only under the lock.
+// The waker and `Shared` are `Send`.
 unsafe impl Send for Sleep {}
 // SAFETY: through a shared reference only the atomics and `shared`, which is `Sync`, are reached:
 // everything else needs the sleep pinned and borrowed exclusively, or the drop.
@@ -74,9 +76,9 @@ impl Sleep {
 
     /// Gives the sleep another deadline, whether it has completed or not.
     ///
-    /// If it is pending, it stays so, and the task that polled it last is woken at the new deadline, with one
-    /// exception: if the old deadline was just met, the task is woken for that, and the poll that follows
-    /// finds the new one. If it had completed, poll it again.
+    /// If it is pending, it stays so, and the task that polled it last is woken at the new
+    /// deadline, with one exception: if the old deadline was just met, the task is woken for that,
+    /// and the poll that follows finds the new one. If it had completed, poll it again.
     ///
     /// # Complexity
     ///
@@ -130,8 +132,8 @@ impl Sleep {
         Poll::Pending
     }
 
-    /// Polls a node that was `LINKED` a moment ago: registers the waker, unless the driver was faster.
-    /// Returns whether it is still waiting.
+    /// Polls a node that was `LINKED` a moment ago: registers the waker, unless the driver was
+    /// faster. Returns whether it is still waiting.
     fn register(&self, cx: &Context<'_>) -> bool {
         let inner = self.shared.lock();
         // SAFETY: the lock is held. (If the driver was faster, there is no waker any more.)
@@ -186,7 +188,8 @@ impl Future for Sleep {
 }
 
 impl FusedFuture for Sleep {
-    /// Whether the sleep has completed. Polling it then is harmless: it stays pending until it is reset.
+    /// Whether the sleep has completed. Polling it then is harmless: it stays pending until it is
+    /// reset.
     fn is_terminated(&self) -> bool {
         self.node.state_locked() == DONE
     }
@@ -199,7 +202,8 @@ impl Drop for Sleep {
         }
         let mut inner = self.shared.lock();
         // If the driver was faster, the node is detached and without a waker: nothing happens here.
-        // SAFETY: a node that was `LINKED` is pinned; the link is used under the lock only, and forgotten.
+        // SAFETY: a node that was `LINKED` is pinned; the link is used under the lock only, and
+        // forgotten.
         inner.remove(unsafe { Link::new(&self.node) });
         // SAFETY: the lock is held.
         let waker = unsafe { self.node.replace_waker(None) };

@@ -1,4 +1,5 @@
-//! Time inside the crate: nanoseconds since an epoch in one `u64`, the largest of which means never.
+//! Time inside the crate: nanoseconds since an epoch in one `u64`, the largest of which means
+//! never.
 
 use core::time::Duration;
 

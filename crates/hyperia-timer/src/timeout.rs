@@ -23,8 +23,8 @@ impl core::error::Error for Elapsed {}
 /// Runs a future against a deadline. Made by [`Timers::timeout`](crate::Timers::timeout) and
 /// [`Timers::timeout_at`](crate::Timers::timeout_at).
 ///
-/// The future is polled first: if it is ready in the same poll in which the deadline is met, its output
-/// wins; and while it is ready at once, no clock is read.
+/// The future is polled first: if it is ready in the same poll in which the deadline is met, its
+/// output wins; and while it is ready at once, no clock is read.
 ///
 /// # Errors
 ///
@@ -77,7 +77,8 @@ impl<F> Timeout<F> {
     #[inline]
     fn project(self: Pin<&mut Self>) -> (Pin<&mut F>, Pin<&mut Sleep>, &mut bool) {
         // SAFETY: `future` and `sleep` are structurally pinned: nothing moves them out of a pinned
-        // timeout, which has no `Drop` of its own and is `Unpin` only if they are. `done` is not pinned.
+        // timeout, which has no `Drop` of its own and is `Unpin` only if they are. `done` is not
+        // pinned.
         unsafe {
             let this = self.get_unchecked_mut();
             (

@@ -1,15 +1,17 @@
-//! The handle that sleeps are made with and the driver drives: a wheel of pinned nodes behind a lock.
+//! The handle that sleeps are made with and the driver drives: a wheel of pinned nodes behind a
+//! lock.
 //!
 //! # The ring
-//! The driver asks for the next deadline, waits until then, and advances. While it waits, `armed` is what
-//! it waits for; a sleep that comes with an earlier deadline rings the driver's waker. From the ring, or from the
-//! start of `advance`, until the driver asks again, `armed` is zero and nobody rings: the
-//! driver is going to ask before it waits. So the driver's own tasks, which run in between, never ring,
-//! and any number of earlier and earlier deadlines ring once.
+//! The driver asks for the next deadline, waits until then, and advances. While it waits, `armed`
+//! is what it waits for; a sleep that comes with an earlier deadline rings the driver's waker. From
+//! the ring, or from the start of `advance`, until the driver asks again, `armed` is zero and
+//! nobody rings: the driver is going to ask before it waits. So the driver's own tasks, which run
+//! in between, never ring, and any number of earlier and earlier deadlines ring once.
 //!
 //! # Invariants
 //! 1. No user code runs under the lock: no waker is cloned, woken or dropped, no clock read.
-//! 2. `armed` is not later than what the driver waits for, or zero, and then the driver is awake or rung.
+//! 2. `armed` is not later than what the driver waits for, or zero, and then the driver is awake or
+//!    rung.
 //!
 //! # Progress
 //! Blocks while the holder of the lock is stopped; it is held for a few list operations, in
@@ -30,9 +32,10 @@ use crate::primitive::Mutex;
 use crate::sleep::Sleep;
 use crate::time::{NEVER, duration, nanos};
 use crate::timeout::Timeout;
-use crate::wheel::{Due, Levels, Nodes, Progress};
+use crate::wheel::{Budget, Due, Levels, Nodes, Progress};
 
-/// How many nodes one call of `advance` hands out or moves before it lets the driver look after I/O.
+/// How many nodes one call of `advance` hands out or moves before it lets the driver look after
+/// I/O.
 const ADVANCE_BUDGET: usize = 256;
 
 /// How many nodes one step takes out of the levels: as many wakers as a `WakeBatch` holds.
@@ -121,8 +124,8 @@ impl Shared {
 /// A handle: clones share one wheel. Sleeps may be made, polled, reset and dropped on any thread.
 ///
 /// **One** driver, usually an event loop, calls [`next_deadline`](Self::next_deadline), waits until
-/// then or until its waker is woken, and calls [`advance`](Self::advance). Sleeps complete on no other
-/// account: without a driver they stay pending for ever.
+/// then or until its waker is woken, and calls [`advance`](Self::advance). Sleeps complete on no
+/// other account: without a driver they stay pending for ever.
 ///
 /// # Examples
 ///
@@ -153,8 +156,8 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// Creates timers that take the time from `clock` and wake `waker` when a sleep comes that is due
-    /// before what the driver waits for.
+    /// Creates timers that take the time from `clock` and wake `waker` when a sleep comes that is
+    /// due before what the driver waits for.
     ///
     /// # Complexity
     ///
@@ -185,7 +188,8 @@ impl Timers {
 
     /// Returns a future that completes `duration` after its first poll.
     ///
-    /// Making it reads no clock and takes no lock. `Duration::ZERO` is ready at once, `Duration::MAX` never.
+    /// Making it reads no clock and takes no lock. `Duration::ZERO` is ready at once,
+    /// `Duration::MAX` never.
     #[inline]
     pub fn sleep(&self, duration: Duration) -> Sleep {
         Sleep::after(Arc::clone(&self.shared), nanos(duration))
@@ -215,12 +219,13 @@ impl Timers {
 
     /// For the driver: returns until when to wait, or `None` if nothing is ever due.
     ///
-    /// From here on a sleep with an earlier deadline wakes the driver's waker, once; so this is called right
-    /// before waiting.
+    /// From here on a sleep with an earlier deadline wakes the driver's waker, once; so this is
+    /// called right before waiting.
     ///
     /// Never late. Exact unless the nearest slot of the wheel is crowded (more than 64 sleeps) or
-    /// holds a sleep that was reset to later: then it may be earlier, and one turn per level of the wheel
-    /// may find nothing due. While [`advance`](Self::advance) has left work, it is a time that has passed.
+    /// holds a sleep that was reset to later: then it may be earlier, and one turn per level of the
+    /// wheel may find nothing due. While [`advance`](Self::advance) has left work, it is a time
+    /// that has passed.
     pub fn next_deadline(&self) -> Option<Duration> {
         let mut inner = self.shared.lock();
         let next = inner.next_deadline();
@@ -228,22 +233,24 @@ impl Timers {
         (next != NEVER).then(|| duration(next))
     }
 
-    /// For the driver: completes the sleeps that are due at `now`, in the order of their deadlines, and wakes
-    /// their tasks. Returns true if there is more to do: look after I/O without waiting, and call again.
+    /// For the driver: completes the sleeps that are due at `now`, in the order of their deadlines,
+    /// and wakes their tasks. Returns true if there is more to do: look after I/O without waiting,
+    /// and call again.
     ///
-    /// A `now` before an earlier one counts as that. The tasks are woken with no lock held, so a waker
-    /// may make, reset and drop sleeps, these ones included.
+    /// A `now` before an earlier one counts as that. The tasks are woken with no lock held, so a
+    /// waker may make, reset and drop sleeps, these ones included.
     ///
     /// # Panics
     ///
-    /// If a waker does, after the others of its batch were woken. No sleep is lost: the next call goes on.
+    /// If a waker does, after the others of its batch were woken. No sleep is lost: the next call
+    /// goes on.
     ///
     /// # Complexity
     ///
     /// Hands out or moves at most 256 sleeps, sixteen wakers at a time. Empty time costs nothing.
     pub fn advance(&self, now: Duration) -> bool {
         let now = nanos(now);
-        let mut budget = ADVANCE_BUDGET;
+        let mut budget = Budget::new(ADVANCE_BUDGET);
         loop {
             let mut wakers = WakeBatch::new();
             let progress = self.collect(now, &mut budget, &mut wakers);
@@ -257,7 +264,7 @@ impl Timers {
     }
 
     /// One step of `advance`, under the lock.
-    fn collect(&self, now: u64, budget: &mut usize, wakers: &mut WakeBatch) -> Progress {
+    fn collect(&self, now: u64, budget: &mut Budget, wakers: &mut WakeBatch) -> Progress {
         let mut guard = self.shared.lock();
         let inner = &mut *guard;
         inner.armed = 0;
@@ -271,7 +278,8 @@ impl Timers {
         let now = now.max(inner.levels.elapsed());
         for &(deadline, link) in due.as_slice() {
             if wakers.is_full() {
-                // A batch of wakers may be smaller than one of the wheel: the rest waits for the next.
+                // A batch of wakers may be smaller than one of the wheel: the rest waits for the
+                // next.
                 inner.levels.insert(&mut inner.nodes, link, deadline);
                 progress = Progress::Full;
             } else if let Some(waker) = inner.nodes.fire(link, now) {

@@ -1,4 +1,5 @@
-//! Every interleaving of an owner and a driver, or of two owners, in the smallest cases that matter.
+//! Every interleaving of an owner and a driver, or of two owners, in the smallest cases that
+//! matter.
 #![cfg(all(feature = "std", hyperia_loom))]
 
 use std::pin::Pin;
@@ -9,7 +10,8 @@ use std::time::Duration;
 use hyperia_test::{CountingWaker, model_roles, poll_once};
 use hyperia_timer::{Clock, Sleep, Timers};
 
-/// A clock that stands still: owners find nothing due by themselves, only the driver moves the time.
+/// A clock that stands still: owners find nothing due by themselves, only the driver moves the
+/// time.
 struct Still;
 
 impl Clock for Still {
@@ -94,14 +96,14 @@ impl State {
     }
 }
 
-/// Catches: a wake-up lost between registering and firing; `fired_at` read before it was written (either
-/// side of the edge fire → poll Relaxed).
+/// Catches: a wake-up lost between registering and firing; `fired_at` read before it was written
+/// (either side of the edge fire → poll Relaxed).
 #[test]
 fn poll_and_fire() {
     model_roles(
         "poll_and_fire",
-        // The poll registers before, during or after the driver's only lock, and the second poll finds any
-        // of the three states.
+        // The poll registers before, during or after the driver's only lock, and the second poll
+        // finds any of the three states.
         4,
         || {
             State::new(
@@ -133,8 +135,8 @@ fn poll_and_fire() {
     );
 }
 
-/// Catches: the driver touching a node after the owner was told that it may free it; a waker leaked or
-/// dropped twice.
+/// Catches: the driver touching a node after the owner was told that it may free it; a waker leaked
+/// or dropped twice.
 #[test]
 fn drop_and_fire() {
     model_roles(
@@ -159,8 +161,8 @@ fn drop_and_fire() {
     );
 }
 
-/// Catches: completing early because the driver fired for the deadline before the reset; never completing
-/// because the re-armed node was lost.
+/// Catches: completing early because the driver fired for the deadline before the reset; never
+/// completing because the re-armed node was lost.
 #[test]
 fn reset_to_later_and_fire() {
     model_roles(

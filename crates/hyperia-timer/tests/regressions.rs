@@ -447,6 +447,24 @@ fn a_crowd_does_not_hold_up_others() {
     );
 }
 
+/// A call that ended in the midst of a few dozen timers let later ones overtake them.
+#[test]
+fn a_bounded_call_keeps_the_order_of_what_is_no_crowd() {
+    let mut wheel = Wheel::new();
+    let base = 1 << 36;
+    let lone = (1..=40).map(|index| index << 30);
+    // They share the slot that the clock enters, and are due, each a millisecond after the other.
+    let close = (0..40).map(|index| base + (index * 7 % 40) * 1_000_000);
+    for deadline in lone.chain(close) {
+        wheel.insert(Duration::from_nanos(deadline), ());
+    }
+    let mut fired = Vec::new();
+    let now = Duration::from_nanos(base + 50_000_000);
+    while wheel.advance(now, 64, |expired| fired.push(expired.deadline)) {}
+    assert_eq!(fired.len(), 80);
+    assert!(fired.is_sorted());
+}
+
 /// Due exactly now, and left pending: polls with zero timeout spun.
 #[test]
 fn what_is_due_exactly_now_fires() {
@@ -561,7 +579,8 @@ fn putting_off_an_idle_timeout_touches_the_wheel_once_in_a_while() {
     );
 }
 
-/// A driver that missed its wake-up stalled everybody: any thread can see that a deadline has passed, and drive.
+/// A driver that missed its wake-up stalled everybody: any thread can see that a deadline has
+/// passed, and drive.
 #[test]
 fn any_handle_can_stand_in_for_the_driver() {
     let (clock, timers) = timers();

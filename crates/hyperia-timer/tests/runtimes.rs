@@ -1,4 +1,5 @@
-//! Sleeps under three executors, none of which knows of timers: the test drives them, with a clock of its own.
+//! Sleeps under three executors, none of which knows of timers: the test drives them, with a clock
+//! of its own.
 #![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::future::{Future, poll_fn};

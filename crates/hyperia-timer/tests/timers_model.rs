@@ -192,7 +192,8 @@ fn sleeps_do_what_a_list_of_deadlines_does() {
     }
 }
 
-/// Real threads: owners make, poll, reset and drop sleeps while a driver advances a clock of its own.
+/// Real threads: owners make, poll, reset and drop sleeps while a driver advances a clock of its
+/// own.
 #[test]
 fn owners_and_a_driver_on_their_own_threads() {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -1,6 +1,7 @@
 //! The nodes that one step of the wheel hands out, each with the deadline it was found due for.
 
-/// Nodes that left the wheel because their deadline has come, in the order of their deadlines; `N` at most.
+/// Nodes that left the wheel because their deadline has come, in the order of their deadlines; `N`
+/// at most.
 #[derive(Debug)]
 pub(crate) struct Due<L, const N: usize> {
     /// The first `len` are of use.

@@ -2,39 +2,42 @@
 //!
 //! # Shape
 //! A time is a number of 64 bits, read as eleven digits of six bits (the top one has four). A timer
-//! stands at the level of the **highest digit in which its deadline differs from the wheel's time**, in
-//! the slot named by the deadline's digit there.
+//! stands at the level of the **highest digit in which its deadline differs from the wheel's
+//! time**, in the slot named by the deadline's digit there.
 //! ```text
 //!  level   10     9      8      7      6      5      4      3      2      1      0
 //!  digit [ 4b ][ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ] [ 6b ]
 //!  slot   36 y  208 d  3.3 d  73 m   69 s   1.1 s  17 ms 262 us 4.1 us  64 ns   1 ns   (width)
 //! ```
-//! All of `u64` is covered: there is no overflow list, no clamp to a maximum, and no ring that wraps.
-//! One word per level says which slots hold something, one word which levels do. The lowest non-empty
-//! level and the lowest bit in its word name the nearest slot.
+//! All of `u64` is covered: there is no overflow list, no clamp to a maximum, and no ring that
+//! wraps. One word per level says which slots hold something, one word which levels do. The lowest
+//! non-empty level and the lowest bit in its word name the nearest slot.
 //!
 //! # Invariants
-//! 1. A node's `place` is the slot whose list it is in, or `DETACHED`; a bit of `occupied` is set exactly
-//!    when that list is not empty, a bit of `levels` exactly when that word is not zero.
-//! 2. A node in slot `s` of level `l` was put there for a time that agrees with `elapsed` in all digits
-//!    above `l` and has digit `s` at `l`. So everything at a level is before everything at a higher one.
-//! 3. At level `l > 0` the slot of `elapsed`'s own digit is empty, unless bit `l` of `pending` is set: then
-//!    it is being taken apart. `elapsed` does not leave that slot's time before it is empty.
-//! 4. A node's deadline is never before the time it was put in place for, except for nodes that were
-//!    overdue when they came. It may be later: a reset to later only writes the deadline.
+//! 1. A node's `place` is the slot whose list it is in, or `DETACHED`; a bit of `occupied` is set
+//!    exactly when that list is not empty, a bit of `levels` exactly when that word is not zero.
+//! 2. A node in slot `s` of level `l` was put there for a time that agrees with `elapsed` in all
+//!    digits above `l` and has digit `s` at `l`. So everything at a level is before everything at a
+//!    higher one.
+//! 3. At level `l > 0` the slot of `elapsed`'s own digit is empty, unless bit `l` of `pending` is
+//!    set: then it is being taken apart. `elapsed` does not leave that slot's time before it is
+//!    empty.
+//! 4. A node's deadline is never before the time it was put in place for, except for nodes that
+//!    were overdue when they came. It may be later: a reset to later only writes the deadline.
 //!
 //! # Moving the time
 //! The nearest slot is handled again and again until none begins before the new time. A slot of few
-//! nodes is read at once: what is due goes out sorted, the rest moves down. A fuller one is taken apart
-//! into the levels below, which is a radix sort by digits. Every move brings a node to a lower level, or
-//! to a later slot if it was re-armed, so a node is touched at most once per level and arming; an empty
-//! stretch of time costs nothing, however long.
+//! nodes is read at once: what is due goes out sorted, the rest moves down. A fuller one is taken
+//! apart into the levels below, which is a radix sort by digits. Every move brings a node to a
+//! lower level, or to a later slot if it was re-armed, so a node is touched at most once per level
+//! and arming; an empty stretch of time costs nothing, however long.
 //!
 //! # Sources
 //! Varghese and Lauck, *Hashed and Hierarchical Timing Wheels*, 1987 (hierarchy); the radix heap of
-//! Ahuja, Mehlhorn, Orlin and Tarjan, 1990, as in Seastar's timer set (highest differing bit, nanoseconds);
-//! tokio's wheel (six-bit digits, occupancy words, lazy re-arming). Changed: the lowest level is one
-//! nanosecond wide, so there is no tick to round to; handing out is sorted; a step is bounded.
+//! Ahuja, Mehlhorn, Orlin and Tarjan, 1990, as in Seastar's timer set (highest differing bit,
+//! nanoseconds); tokio's wheel (six-bit digits, occupancy words, lazy re-arming). Changed: the
+//! lowest level is one nanosecond wide, so there is no tick to round to; handing out is sorted; a
+//! step is bounded.
 
 use super::due::Due;
 use crate::time::NEVER;
@@ -77,6 +80,25 @@ pub(crate) enum Progress {
     Full,
     /// The budget is used up, and there is more to do.
     More,
+}
+
+/// What one call of a front end may do, over all its steps.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    /// Nodes yet to be handed out or moved.
+    left: usize,
+    /// How many of these may go to a slot that is taken apart before what is due below it gets its
+    /// turn.
+    ahead: usize,
+}
+
+impl Budget {
+    pub(crate) const fn new(nodes: usize) -> Self {
+        Self {
+            left: nodes,
+            ahead: nodes / 2,
+        }
+    }
 }
 
 /// Lists of nodes by deadline. See the module.
@@ -160,8 +182,8 @@ impl<L: Copy + PartialEq> Levels<L> {
         nodes.set_place(link, DETACHED);
     }
 
-    /// When to call [`collect`](Self::collect) next: never late; exact unless the nearest slot is crowded
-    /// or holds a re-armed node, and then not before that slot begins.
+    /// When to call [`collect`](Self::collect) next: never late; exact unless the nearest slot is
+    /// crowded or holds a re-armed node, and then not before that slot begins.
     pub(crate) fn next_deadline<N: Nodes<Link = L>>(&self, nodes: &N) -> Option<u64> {
         if self.pending != 0 {
             return Some(self.elapsed);
@@ -199,56 +221,54 @@ impl<L: Copy + PartialEq> Levels<L> {
         true
     }
 
-    /// Moves the time forward to `now` (a `now` before the wheel's time counts as that), handing out what
-    /// is due in the order of the deadlines.
+    /// Moves the time forward to `now` (a `now` before the wheel's time counts as that), handing
+    /// out what is due in the order of the deadlines.
     ///
-    /// Hands out or moves at most `budget` nodes and takes that many from it. What is handed out is
-    /// detached.
+    /// Hands out or moves as many nodes as `budget` allows. What is handed out is detached.
     pub(crate) fn collect<N: Nodes<Link = L>, const BATCH: usize>(
         &mut self,
         nodes: &mut N,
         now: u64,
-        budget: &mut usize,
+        budget: &mut Budget,
         due: &mut Due<L, BATCH>,
     ) -> Progress {
         let now = now.min(NEVER - 1).max(self.elapsed);
-        let mut ahead = *budget / 2;
         loop {
             if self.pending != 0 {
-                // Order wants the unfinished slot first. If all of it is due, it gets its way; if not,
-                // it may be large and far from due, and gets half the budget before what is due below.
+                // Order wants the unfinished slot first; that is right if all of it is due, or if
+                // this call has come to it. Left over from a call before, it is a crowd, and may be
+                // far from due.
                 let last = self.elapsed | mask(self.pending.trailing_zeros() as usize);
                 let share = if last <= now {
-                    *budget
+                    budget.left
                 } else {
-                    ahead.min(*budget)
+                    budget.left.min(budget.ahead)
                 };
                 let moved = self.take_apart(nodes, share);
-                *budget -= moved;
-                ahead = ahead.saturating_sub(moved);
+                if moved > 0 {
+                    budget.left -= moved;
+                    budget.ahead = budget.ahead.saturating_sub(moved);
+                    continue;
+                }
             }
-            // Invariant 3: while a slot is taken apart, time stays inside it.
-            let limit = match self.pending {
-                0 => now,
-                pending => now.min(self.elapsed | mask(pending.trailing_zeros() as usize)),
-            };
-            let due_slot = self
+            let begun = self
                 .nearest()
-                .filter(|&(level, slot)| self.start(level, slot) <= limit);
-            let Some((level, slot)) = due_slot.filter(|&(level, _)| self.pending >> level & 1 == 0)
-            else {
-                if self.pending == 0 {
+                .filter(|&(level, slot)| self.start(level, slot) <= now);
+            let unfinished = |&(level, _): &(usize, usize)| self.pending >> level & 1 != 0;
+            let (level, slot) = match begun {
+                Some(nearest) if !unfinished(&nearest) => nearest,
+                _ if self.pending == 0 => {
                     self.elapsed = now;
                     return Progress::Done;
                 }
-                if *budget == 0 {
-                    return Progress::More;
+                _ if budget.left == 0 => return Progress::More,
+                // Nothing is due below it: the unfinished slot gets the rest.
+                _ => {
+                    budget.left -= self.take_apart(nodes, budget.left);
+                    continue;
                 }
-                // Nothing due below it: the unfinished slot gets the rest.
-                *budget -= self.take_apart(nodes, *budget);
-                continue;
             };
-            if *budget == 0 {
+            if budget.left == 0 {
                 return Progress::More;
             }
             if due.is_full() {
@@ -256,25 +276,25 @@ impl<L: Copy + PartialEq> Levels<L> {
             }
             if level == 0 {
                 self.take_instant(nodes, slot, budget, due);
-            } else if !self.take_slot(nodes, level, slot, limit, budget, due) {
+            } else if !self.take_slot(nodes, level, slot, now, budget, due) {
                 return Progress::Full;
             }
         }
     }
 
-    /// Hands out what stands in a slot of the lowest level, as far as budget and room go.
+    /// Hands out what stands in a slot of the lowest level, as far as budget and room go. It is
+    /// unsorted: all have this one deadline, but for those that were overdue when they came.
     fn take_instant<N: Nodes<Link = L>, const BATCH: usize>(
         &mut self,
         nodes: &mut N,
         slot: usize,
-        budget: &mut usize,
+        budget: &mut Budget,
         due: &mut Due<L, BATCH>,
     ) {
         self.elapsed = self.start(0, slot);
-        let first = due.len();
         let mut link = self.heads[slot];
-        while link != N::NIL && *budget > 0 && !due.is_full() {
-            *budget -= 1;
+        while link != N::NIL && budget.left > 0 && !due.is_full() {
+            budget.left -= 1;
             let deadline = nodes.deadline(link);
             self.remove(nodes, link);
             if deadline <= self.elapsed {
@@ -284,19 +304,17 @@ impl<L: Copy + PartialEq> Levels<L> {
             }
             link = self.heads[slot];
         }
-        // All have this one deadline, but for those that were overdue when they came.
-        due.sort_from(first);
     }
 
-    /// Handles a slot above the lowest level that has begun. A slot of more nodes than a batch or the
-    /// budget holds becomes pending. Returns false if an emptier batch is needed.
+    /// Handles a slot above the lowest level that has begun. A slot of more nodes than a batch or
+    /// the budget holds becomes pending. Returns false if an emptier batch is needed.
     fn take_slot<N: Nodes<Link = L>, const BATCH: usize>(
         &mut self,
         nodes: &mut N,
         level: usize,
         slot: usize,
-        limit: u64,
-        budget: &mut usize,
+        now: u64,
+        budget: &mut Budget,
         due: &mut Due<L, BATCH>,
     ) -> bool {
         let start = self.start(level, slot);
@@ -312,16 +330,18 @@ impl<L: Copy + PartialEq> Levels<L> {
             due.truncate(first);
             return false;
         }
-        if !fits || count > *budget {
+        if !fits || count > budget.left {
             due.truncate(first);
             self.elapsed = start;
             self.pending |= 1 << level;
+            budget.ahead = usize::MAX;
             return true;
         }
-        *budget -= count;
+        budget.left -= count;
         self.heads[level * SLOTS + slot] = N::NIL;
         self.vacate(level, slot);
-        self.elapsed = limit.min(start | mask(level));
+        // Inside this slot, so inside any that is taken apart above it (invariant 3).
+        self.elapsed = now.min(start | mask(level));
         let mut index = first;
         while index < due.len() {
             let (deadline, link) = due.get(index);

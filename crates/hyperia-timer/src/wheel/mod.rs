@@ -7,7 +7,8 @@
 //! | [`Expired`] | a timer whose deadline has come |
 //!
 //! Times are a [`Duration`](core::time::Duration) since an epoch of the caller's choice. They are
-//! exact to the nanosecond over 584 years; whatever lies beyond, `Duration::MAX` above all, is *never*.
+//! exact to the nanosecond over 584 years; whatever lies beyond, `Duration::MAX` above all, is
+//! *never*.
 
 mod due;
 mod levels;
@@ -16,5 +17,5 @@ mod slab;
 #[cfg(feature = "std")]
 pub(crate) use due::Due;
 #[cfg(feature = "std")]
-pub(crate) use levels::{DETACHED, Levels, Nodes, Progress};
+pub(crate) use levels::{Budget, DETACHED, Levels, Nodes, Progress};
 pub use slab::{Expired, Key, Wheel};

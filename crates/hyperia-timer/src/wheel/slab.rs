@@ -7,14 +7,14 @@
 //! ```
 //!
 //! # Invariants
-//! 1. A live entry has a value. A vacant one has none, is in no list of the levels, and is in the free
-//!    list, unless its generations are used up.
-//! 2. The generation of an entry changes whenever it becomes vacant, and no generation comes twice. So a
-//!    key matches its own timer or nothing.
+//! 1. A live entry has a value. A vacant one has none, is in no list of the levels, and is in the
+//!    free list, unless its generations are used up.
+//! 2. The generation of an entry changes whenever it becomes vacant, and no generation comes twice.
+//!    So a key matches its own timer or nothing.
 //!
 //! # Cost
-//! 24 bytes beside the value (and its `Option`), one allocation now and then while the slab grows, none
-//! otherwise. The levels are 2.7 KiB in the wheel itself.
+//! 24 bytes beside the value (and its `Option`), one allocation now and then while the slab grows,
+//! none otherwise. The levels are 2.7 KiB in the wheel itself.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -23,19 +23,20 @@ use core::mem;
 use core::time::Duration;
 
 use super::due::Due;
-use super::levels::{DETACHED, Levels, Nodes, Progress};
+use super::levels::{Budget, DETACHED, Levels, Nodes, Progress};
 use crate::time::{duration, nanos};
 
 /// The index that leads nowhere, and so the number of timers that a wheel can hold.
 const NIL: u32 = u32::MAX;
 
-/// How many timers one step takes out of the levels; a slot of up to as many is sorted instead of spread.
+/// How many timers one step takes out of the levels; a slot of up to as many is sorted instead of
+/// spread.
 const BATCH: usize = 32;
 
 /// Names one timer of a [`Wheel`].
 ///
-/// A key stays harmless when its timer is gone: it never names another one of the same wheel. To another
-/// wheel it means nothing, and may by chance name a timer there.
+/// A key stays harmless when its timer is gone: it never names another one of the same wheel. To
+/// another wheel it means nothing, and may by chance name a timer there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     index: u32,
@@ -128,8 +129,8 @@ impl<T> Nodes for Slab<T> {
 /// Holds values until their deadline comes.
 ///
 /// Insert, remove and reset take constant time; the next deadline is known without a search; moving
-/// the time costs nothing for the time itself, however long, and a bounded number of steps per timer.
-/// Timers are handed out in the order of their deadlines, exact to the nanosecond.
+/// the time costs nothing for the time itself, however long, and a bounded number of steps per
+/// timer. Timers are handed out in the order of their deadlines, exact to the nanosecond.
 ///
 /// # Examples
 ///
@@ -187,14 +188,14 @@ impl<T> Wheel<T> {
         self.len == 0
     }
 
-    /// The wheel's time: the latest one given to [`advance`](Self::advance), or an earlier moment while
-    /// that has left work for the next call.
+    /// The wheel's time: the latest one given to [`advance`](Self::advance), or an earlier moment
+    /// while that has left work for the next call.
     pub const fn elapsed(&self) -> Duration {
         duration(self.levels.elapsed())
     }
 
-    /// Inserts a timer. A deadline that has passed is due at the next [`advance`](Self::advance); one
-    /// beyond 584 years never is.
+    /// Inserts a timer. A deadline that has passed is due at the next [`advance`](Self::advance);
+    /// one beyond 584 years never is.
     ///
     /// # Panics
     ///
@@ -231,8 +232,8 @@ impl<T> Wheel<T> {
 
     /// Gives a timer another deadline. Returns false if it is gone already.
     ///
-    /// A later deadline is only written down: the timer moves when its old place comes up. That makes
-    /// putting off a timeout again and again the cheapest thing to do with it.
+    /// A later deadline is only written down: the timer moves when its old place comes up. That
+    /// makes putting off a timeout again and again the cheapest thing to do with it.
     #[inline]
     pub fn reset(&mut self, key: Key, deadline: Duration) -> bool {
         if self.slab.live(key).is_none() {
@@ -267,10 +268,10 @@ impl<T> Wheel<T> {
 
     /// Returns when to call [`advance`](Self::advance) next, or `None` if no timer is ever due.
     ///
-    /// Never late. It is the deadline of the earliest timer, with two exceptions, in which it is a moment
-    /// before that, so that one call of `advance` per level may find nothing due: more than 64 timers
-    /// share the slot that is nearest, or a timer there was reset to later. While `advance` has left
-    /// work, it is a moment that has passed.
+    /// Never late. It is the deadline of the earliest timer, with two exceptions, in which it is a
+    /// moment before that, so that one call of `advance` per level may find nothing due: more than
+    /// 64 timers share the slot that is nearest, or a timer there was reset to later. While
+    /// `advance` has left work, it is a moment that has passed.
     ///
     /// # Complexity
     ///
@@ -279,15 +280,17 @@ impl<T> Wheel<T> {
         self.levels.next_deadline(&self.slab).map(duration)
     }
 
-    /// Moves the time to `now` and hands out what is due. Returns true if there is more to do, which is so
-    /// only after `budget` ran out: call again, for as little as the time in between allows.
+    /// Moves the time to `now` and hands out what is due. Returns true if there is more to do,
+    /// which is so only after `budget` ran out: call again, for as little as the time in between
+    /// allows.
     ///
     /// A `now` before the wheel's time counts as the wheel's time.
     ///
-    /// Timers come in the order of their deadlines; equal deadlines in no particular order. Overdue ones
-    /// that were inserted as such come first. The order holds within a call, and from call to call unless
-    /// one ran out of budget in the midst of a crowd: of timers whose deadlines lie as close together as
-    /// they lie to `now`, more than half a budget. Those may be overtaken, so that a crowd delays only itself.
+    /// Timers come in the order of their deadlines; equal deadlines in no particular order. Overdue
+    /// ones that were inserted as such come first. The order holds within a call, and from call to
+    /// call unless one ran out of budget in the midst of a crowd: of timers whose deadlines lie as
+    /// close together as they lie to `now`, more than half a budget. Those may be overtaken, so
+    /// that a crowd delays only itself.
     ///
     /// If `expire` panics, its timer is gone; the others stay.
     ///
@@ -295,11 +298,12 @@ impl<T> Wheel<T> {
     ///
     /// `budget` bounds how many timers are handed out or moved. Each timer moves at most ten times
     /// between arming and firing, usually two or three times. Empty time costs nothing.
-    pub fn advance<F>(&mut self, now: Duration, mut budget: usize, mut expire: F) -> bool
+    pub fn advance<F>(&mut self, now: Duration, budget: usize, mut expire: F) -> bool
     where
         F: FnMut(Expired<T>),
     {
         let now = nanos(now);
+        let mut budget = Budget::new(budget);
         loop {
             if self.levels.idle_until(now) {
                 return false;
@@ -391,7 +395,8 @@ impl<T> fmt::Debug for Wheel<T> {
     }
 }
 
-/// Detached entries on their way to the caller. Those it does not get to, because it panics, go back.
+/// Detached entries on their way to the caller. Those it does not get to, because it panics, go
+/// back.
 struct Handing<'a, T> {
     wheel: &'a mut Wheel<T>,
     due: Due<u32, BATCH>,
