@@ -1,19 +1,18 @@
-//! Several values by one claim: the same claim as for one, for as many positions in a row as are
-//! ready.
+//! Several values by one claim: the same claim as for one, for as many positions in a row as are ready.
 //!
-//! States, invariants and orderings are those of the queue. A run of ready slots stays ready until
-//! its positions are claimed, because only a claimer changes a stamp; so it is enough to look
-//! before the compare-exchange, which fails if anybody claimed meanwhile.
+//! States, invariants and orderings are those of the queue. A run of ready slots stays ready until its
+//! positions are claimed, because only a claimer changes a stamp; so it is enough to look before the
+//! compare-exchange, which fails if anybody claimed meanwhile.
 
 use alloc::vec::Vec;
 
-use super::{FULL, Queue};
+use super::{FULL, ONE, Queue, Slot};
 use crate::primitive::Ordering::*;
 use crate::{PopError, PushError};
 
 impl<T> Queue<T> {
-    /// Pushes as many of the first `values` as there is room for, next to each other, and removes
-    /// them from `values`. Returns how many.
+    /// Pushes as many of the first `values` as there is room for, next to each other, and removes them
+    /// from `values`. Returns how many.
     ///
     /// # Examples
     /// ```
@@ -35,37 +34,35 @@ impl<T> Queue<T> {
         // ORDERING: Relaxed, a guess at `tail` that the compare-exchange checks.
         let mut tail = self.tail.load(Relaxed);
         let count = loop {
-            let (count, end) = self.run(tail, 0, values.len());
-            if count > 0 {
-                // ORDERING: Relaxed, hands out positions to fill; their stamps order the rest.
-                match self.tail.compare_exchange_weak(tail, end, Relaxed, Relaxed) {
-                    Ok(_) => break count,
-                    Err(now) => tail = now,
-                }
-            } else {
+            let count = self.count_ready(tail, 0, values.len());
+            if count == 0 {
                 tail = self.push_nothing(tail)?;
+                continue;
+            }
+            let end = self.advance(tail, count);
+            // ORDERING: Relaxed, hands out positions to fill; their stamps order the rest.
+            match self.tail.compare_exchange_weak(tail, end, Relaxed, Relaxed) {
+                Ok(_) => break count,
+                Err(now) => tail = now,
             }
         };
 
         let rest = values.len() - count;
-        let source = values.as_mut_ptr();
-        // SAFETY: no element is claimed to be there; nothing below panics until the length is set
-        // again.
+        let mut source = values.as_mut_ptr();
+        // SAFETY: no element is claimed to be there; nothing below panics until the length is set again.
         unsafe { values.set_len(0) };
-        let mut position = tail;
-        for offset in 0..count {
-            // SAFETY: within the vector's old length, and each element is read once; the exchange
-            // claimed all positions from `tail` to `end`, whose slots `run` found free.
+        self.places(tail, count).for_each(|(slot, position)| {
+            // SAFETY: `source` goes through the first `count` elements of the vector's old length, each of
+            // which is read once; the exchange claimed all these positions, whose slots were found free.
             unsafe {
-                self.slot(position)
-                    .fill(position, source.add(offset).read())
-            };
-            position = self.next(position);
-        }
-        // SAFETY: the `rest` elements that were not read are moved to the front, within the
-        // vector's allocation.
+                slot.fill(position, source.read());
+                source = source.add(1);
+            }
+        });
+        // SAFETY: `source` is now behind those `count`; the `rest` that were not read are moved to the
+        // front, within the vector's allocation.
         unsafe {
-            source.copy_from(source.add(count), rest);
+            values.as_mut_ptr().copy_from(source, rest);
             values.set_len(rest);
         }
         Ok(count)
@@ -77,8 +74,7 @@ impl<T> Queue<T> {
     /// As [`pop`](Self::pop), if there was not even one. With a `limit` of 0, `Ok(0)`.
     ///
     /// # Complexity
-    /// One read-modify-write for all of them; `values` grows as it needs to, before anything is
-    /// taken.
+    /// One read-modify-write for all of them; `values` grows as it needs to, before anything is taken.
     pub fn pop_many(&self, values: &mut Vec<T>, limit: usize) -> Result<usize, PopError> {
         if limit == 0 {
             return Ok(0);
@@ -86,40 +82,57 @@ impl<T> Queue<T> {
         // ORDERING: Relaxed, a guess at `head` that the compare-exchange checks.
         let mut head = self.head.load(Relaxed);
         let count = loop {
-            let (count, end) = self.run(head, FULL, limit);
-            if count > 0 {
-                values.reserve(count);
-                // ORDERING: Relaxed, hands out positions to empty; their stamps order the rest.
-                match self.head.compare_exchange_weak(head, end, Relaxed, Relaxed) {
-                    Ok(_) => break count,
-                    Err(now) => head = now,
-                }
-            } else {
+            let count = self.count_ready(head, FULL, limit);
+            if count == 0 {
                 head = self.pop_nothing(head)?;
+                continue;
+            }
+            values.reserve(count);
+            let end = self.advance(head, count);
+            // ORDERING: Relaxed, hands out positions to empty; their stamps order the rest.
+            match self.head.compare_exchange_weak(head, end, Relaxed, Relaxed) {
+                Ok(_) => break count,
+                Err(now) => head = now,
             }
         };
-        let mut position = head;
-        for _ in 0..count {
-            // SAFETY: the exchange claimed all positions from `head` to `end`, whose slots `run`
-            // found full.
-            let value = unsafe { self.slot(position).vacate(self.next_lap(position)) };
-            // There is room, so this neither allocates nor panics.
-            values.push(value);
-            position = self.next(position);
-        }
+        // There is room, so this neither allocates nor panics.
+        values.extend(self.places(head, count).map(|(slot, position)| {
+            // SAFETY: the exchange claimed all these positions, whose slots were found full. The vector
+            // takes every one of them: the iterator ends after `count`, and nothing else ends it.
+            unsafe { slot.vacate(self.next_lap(position)) }
+        }));
         Ok(count)
     }
 
     /// How many positions from `start` on, at most `limit`, have a stamp equal to themselves with
-    /// `mark`; and the position behind them. Such a stamp stays until its position is claimed.
-    fn run(&self, start: usize, mark: usize, limit: usize) -> (usize, usize) {
-        let (mut count, mut position) = (0, start);
-        // ORDERING: Acquire pairs with the Release in `vacate` for a free slot (`mark` 0), and with
-        // that in `fill` for a full one.
-        while count < limit && self.slot(position).stamp.load(Acquire) == position | mark {
-            count += 1;
-            position = self.next(position);
+    /// `mark`. Such a stamp stays until its position is claimed.
+    fn count_ready(&self, start: usize, mark: usize, limit: usize) -> usize {
+        let is_ready = |&(slot, position): &(&Slot<T>, usize)| {
+            // ORDERING: Acquire pairs with the Release in `vacate` for a free slot (`mark` 0), and with
+            // that in `fill` for a full one.
+            slot.stamp.load(Acquire) == position | mark
+        };
+        self.places(start, limit).take_while(is_ready).count()
+    }
+
+    /// The slots and positions from `start` on, at most `limit` and not more than there are.
+    #[inline]
+    fn places(&self, start: usize, limit: usize) -> impl Iterator<Item = (&Slot<T>, usize)> {
+        let (next_lap, this_lap) = self.slots.split_at((start & self.mask) / ONE);
+        let numbered = |slots, first: usize| {
+            core::iter::zip(slots, 0..).map(move |(slot, offset)| (slot, first + offset * ONE))
+        };
+        let next_lap = numbered(next_lap, self.advance(start, this_lap.len()));
+        numbered(this_lap, start).chain(next_lap).take(limit)
+    }
+
+    /// The position `count` places after `position`, where `count` is at most the capacity.
+    fn advance(&self, position: usize, count: usize) -> usize {
+        let end = (position & self.mask) + count * ONE;
+        if end < self.end {
+            position + count * ONE
+        } else {
+            (position | self.mask).wrapping_add(1) + (end - self.end)
         }
-        (count, position)
     }
 }
