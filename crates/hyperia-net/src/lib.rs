@@ -7,7 +7,7 @@
 //! | [`Incoming`] | accepted connections as a stream |
 //! | [`TcpStreamExt`] | Linux options: keepalive, user timeout, quick acknowledgement, linger |
 //! | [`parse_addr`] | addresses as people write them, without looking anything up |
-//! | [`Handle`] | of the reactor that a socket is made with, from hyperia-reactor |
+//! | [`Handle`] | of the reactor that a socket is made with, from hyperia-reactor, as are [`Readiness`], [`Ready`] and [`ReactorGone`] |
 //!
 //! [`Connect`], [`Accept`], [`Read`], [`Write`], [`WriteAll`] and [`WriteVectored`] are the futures. All of
 //! them may be dropped at any time; each says what it had done by then.
@@ -25,7 +25,7 @@ mod sys;
 mod tcp;
 
 pub use address::{AddrError, Address, Host, parse_addr};
-pub use hyperia_reactor::{Handle, ReactorGone};
+pub use hyperia_reactor::{Handle, ReactorGone, Readiness, Ready};
 pub use tcp::{
     Accept, Connect, Incoming, Keepalive, Read, TcpListener, TcpStream, TcpStreamExt, Write,
     WriteAll, WriteVectored,

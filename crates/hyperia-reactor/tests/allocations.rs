@@ -47,8 +47,13 @@ fn registering_again_allocates_nothing() {
     let reactor = Reactor::new().unwrap();
     let handle = reactor.handle();
     let (ours, _peer) = UnixStream::pair().unwrap();
-    let (_, first) = alloc::count(|| drop(handle.register(&ours).unwrap()));
+    let (source, first) = alloc::count(|| handle.register(&ours).unwrap());
     assert!(first.allocations > 0, "the first chunk of slots");
+    let ((), end) = alloc::count(|| drop(source));
+    assert_eq!(
+        end.allocations, 0,
+        "leaving must not fail for lack of memory: {end:?}"
+    );
     let ((), again) = alloc::count(|| {
         for _ in 0..200 {
             drop(handle.register(&ours).unwrap());
