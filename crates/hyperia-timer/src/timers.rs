@@ -95,12 +95,11 @@ impl Inner {
 
     /// Moves the time to `now` if nothing happens until then.
     fn idle_until(&mut self, now: u64) -> bool {
-        let idle = self.levels.idle_until(now);
-        // What has passed was the deadline of a sleep that was put off, then dropped.
-        if !idle || self.next <= now {
+        // It was met, or was the deadline of a sleep that was put off.
+        if self.next <= now {
             self.next = 0;
         }
-        idle
+        self.levels.idle_until(now)
     }
 }
 

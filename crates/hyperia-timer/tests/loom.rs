@@ -370,3 +370,33 @@ fn two_drivers() {
         },
     );
 }
+
+/// Catches: what no two of them show, above all a list cut by an insertion and a removal at the two
+/// ends of what the driver takes out.
+#[test]
+fn insert_and_drop_and_fire() {
+    model_roles(
+        "insert_and_drop_and_fire",
+        // Six orders of three critical sections.
+        6,
+        || {
+            State::new(
+                |timers| Owner::new(timers.sleep_until(at(5))),
+                |timers| Owner::waiting(timers.sleep_until(at(5))),
+            )
+        },
+        &[
+            |state: &State| assert!(state.first.poll().is_pending()),
+            |state: &State| state.second.drop_sleep(),
+            |state: &State| state.drive(10),
+        ],
+        |state| {
+            assert!(state.second.task.wakes() <= 1);
+            assert_eq!(state.second.task.live(), 0);
+            state.drive(10);
+            assert_eq!(state.first.task.wakes(), 1);
+            assert!(state.first.poll().is_ready());
+            assert_eq!(state.timers.next_deadline(), None);
+        },
+    );
+}

@@ -335,6 +335,11 @@ fn a_clock_that_goes_back_is_harmless() {
     drive(&clock, &timers, Duration::ZERO);
     assert_eq!(task.wakes(), 0);
     assert_eq!(timers.next_deadline(), Some(200 * SECOND));
+    // The latest time rules: what is due by it fires now, once.
+    let mut overdue = waiting(&timers, 99 * SECOND, &task.waker());
+    drive(&clock, &timers, 50 * SECOND);
+    assert_eq!(task.wakes(), 1);
+    assert!(poll_once(overdue.as_mut(), &task.waker()).is_ready());
     // A sleep made meanwhile fires, and does not hold up the loop.
     let mut short = waiting(&timers, 60 * SECOND, &task.waker());
     drive(&clock, &timers, 60 * SECOND);
@@ -450,19 +455,26 @@ fn a_crowd_does_not_hold_up_others() {
 /// A call that ended in the midst of a few dozen timers let later ones overtake them.
 #[test]
 fn a_bounded_call_keeps_the_order_of_what_is_no_crowd() {
-    let mut wheel = Wheel::new();
     let base = 1 << 36;
-    let lone = (1..=40).map(|index| index << 30);
-    // They share the slot that the clock enters, and are due, each a millisecond after the other.
-    let close = (0..40).map(|index| base + (index * 7 % 40) * 1_000_000);
-    for deadline in lone.chain(close) {
-        wheel.insert(Duration::from_nanos(deadline), ());
+    // In the slot that the clock enters, a hundred; in one that it leaves behind, any number.
+    for (count, now) in [(100, base + 200_000_000), (1000, base << 1)] {
+        let mut wheel = Wheel::new();
+        let lone = (1..=40).map(|index| index << 30);
+        let close = (0..count).map(|index| base + (index * 7 % count) * 1_000_000);
+        for deadline in lone.chain(close) {
+            wheel.insert(Duration::from_nanos(deadline), ());
+        }
+        let mut fired = Vec::new();
+        let mut calls = 1;
+        while wheel.advance(Duration::from_nanos(now), 128, |expired| {
+            fired.push(expired.deadline)
+        }) {
+            calls += 1;
+        }
+        assert_eq!(fired.len() as u64, 40 + count);
+        assert!(fired.is_sorted(), "{count} timers");
+        assert!(calls > 1);
     }
-    let mut fired = Vec::new();
-    let now = Duration::from_nanos(base + 50_000_000);
-    while wheel.advance(now, 64, |expired| fired.push(expired.deadline)) {}
-    assert_eq!(fired.len(), 80);
-    assert!(fired.is_sorted());
 }
 
 /// Due exactly now, and left pending: polls with zero timeout spun.

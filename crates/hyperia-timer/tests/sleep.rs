@@ -278,6 +278,28 @@ fn a_driver_that_is_awake_is_not_rung() {
 }
 
 #[test]
+fn the_next_deadline_follows_what_comes_and_goes() {
+    let driver = Driver::new();
+    let at = |second: u32| {
+        let mut sleep = Box::pin(driver.timers.sleep_until(second * SECOND));
+        assert!(noop(sleep.as_mut()).is_pending());
+        sleep
+    };
+    let (nine, five) = (at(9), at(5));
+    assert_eq!(driver.timers.next_deadline(), Some(5 * SECOND));
+    let mut four = at(4);
+    assert_eq!(driver.timers.next_deadline(), Some(4 * SECOND));
+    four.as_mut().reset(3 * SECOND);
+    assert_eq!(driver.timers.next_deadline(), Some(3 * SECOND));
+    drop(four);
+    assert_eq!(driver.timers.next_deadline(), Some(5 * SECOND));
+    drop(five);
+    assert_eq!(driver.timers.next_deadline(), Some(9 * SECOND));
+    drop(nine);
+    assert_eq!(driver.timers.next_deadline(), None);
+}
+
+#[test]
 fn never_is_never() {
     let driver = Driver::new();
     let mut never = [

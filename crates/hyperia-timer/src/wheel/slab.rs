@@ -1,8 +1,8 @@
-//! The wheel that owns its timers: a slab of entries, linked by index.
+//! Where the plain wheel keeps its timers: entries in one vector, linked by index.
 //!
 //! # States of an entry
 //! ```text
-//!            insert                      remove, or handed out
+//!            insert                       remove, or handed out
 //!   vacant ──────────▶ live (in a slot, or never due) ──────────▶ vacant, next generation
 //! ```
 //!
@@ -13,25 +13,16 @@
 //!    So a key matches its own timer or nothing.
 //!
 //! # Cost
-//! 24 bytes beside the value (and its `Option`), one allocation now and then while the slab grows,
-//! none otherwise. The levels are 2.7 KiB in the wheel itself.
+//! 24 bytes beside the value (and its `Option`); an allocation now and then while the slab grows.
 
 use alloc::vec::Vec;
-use core::fmt;
-use core::iter;
 use core::mem;
-use core::time::Duration;
+use core::num::NonZero;
 
-use super::due::Due;
-use super::levels::{Budget, DETACHED, Levels, Nodes, Progress};
-use crate::time::{duration, nanos};
+use super::levels::{DETACHED, Nodes};
 
 /// The index that leads nowhere, and so the number of timers that a wheel can hold.
-const NIL: u32 = u32::MAX;
-
-/// How many timers one step takes out of the levels; a slot of up to as many is sorted instead of
-/// spread.
-const BATCH: usize = 32;
+pub(super) const NIL: u32 = u32::MAX;
 
 /// Names one timer of a [`Wheel`].
 ///
@@ -39,20 +30,8 @@ const BATCH: usize = 32;
 /// another wheel it means nothing, and may by chance name a timer there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    index: u32,
+    pub(super) index: u32,
     generation: u32,
-}
-
-/// A timer whose deadline has come, as [`Wheel::advance`] hands it out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Expired<T> {
-    /// The key it had.
-    pub key: Key,
-    /// When it was due.
-    pub deadline: Duration,
-    /// What it held.
-    pub value: T,
 }
 
 struct Entry<T> {
@@ -65,24 +44,126 @@ struct Entry<T> {
     value: Option<T>,
 }
 
-/// The entries, as the levels see them.
-struct Slab<T>(Vec<Entry<T>>);
+/// The entries, those in use and those to be used again.
+pub(super) struct Slab<T> {
+    entries: Vec<Entry<T>>,
+    /// Head of the free list.
+    free: u32,
+    /// How many entries are live.
+    len: usize,
+}
 
 impl<T> Slab<T> {
+    pub(super) const fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            free: NIL,
+            len: 0,
+        }
+    }
+
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(capacity),
+            ..Self::new()
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many entries there are, live and vacant: indices are below it.
+    pub(super) fn entries(&self) -> u32 {
+        self.entries.len() as u32
+    }
+
+    /// Makes an entry live, still in no list.
+    #[inline]
+    pub(super) fn occupy(&mut self, deadline: u64, value: T) -> Key {
+        let index = match self.free {
+            NIL => self.grow(),
+            index => {
+                self.free = self.at(index).next;
+                index
+            }
+        };
+        let entry = self.at_mut(index);
+        entry.deadline = deadline;
+        entry.value = Some(value);
+        let generation = entry.generation;
+        self.len += 1;
+        Key { index, generation }
+    }
+
+    /// Makes an entry in no list vacant; returns what it held, or `None` if it was vacant.
+    #[inline]
+    pub(super) fn vacate(&mut self, index: u32) -> Option<(Key, T)> {
+        let free = self.free;
+        let entry = self.at_mut(index);
+        let value = entry.value.take()?;
+        let key = Key {
+            index,
+            generation: entry.generation,
+        };
+        if entry.generation < u32::MAX {
+            entry.generation += 1;
+            entry.next = free;
+            self.free = index;
+        }
+        self.len -= 1;
+        Some((key, value))
+    }
+
+    /// The index of a key's timer, if it still is.
+    #[inline]
+    pub(super) fn live(&self, key: Key) -> Option<u32> {
+        let entry = self.entries.get(key.index as usize)?;
+        let live = entry.generation == key.generation && entry.value.is_some();
+        live.then_some(key.index)
+    }
+
+    pub(super) fn value(&self, index: u32) -> Option<&T> {
+        self.at(index).value.as_ref()
+    }
+
+    pub(super) fn value_mut(&mut self, index: u32) -> Option<&mut T> {
+        self.at_mut(index).value.as_mut()
+    }
+
+    #[inline]
+    pub(super) fn set_deadline(&mut self, index: u32, deadline: u64) {
+        self.at_mut(index).deadline = deadline;
+    }
+
+    /// Adds a vacant entry, which is not in the free list.
+    #[cold]
+    fn grow(&mut self) -> u32 {
+        let index = self.entries.len();
+        assert!(
+            index < NIL as usize,
+            "a wheel holds at most 4,294,967,295 timers"
+        );
+        let (next, prev, place) = (NIL, NIL, DETACHED);
+        self.entries.push(Entry {
+            deadline: 0,
+            next,
+            prev,
+            generation: 0,
+            place,
+            value: None,
+        });
+        index as u32
+    }
+
     #[inline]
     fn at(&self, link: u32) -> &Entry<T> {
-        &self.0[link as usize]
+        &self.entries[link as usize]
     }
 
     #[inline]
     fn at_mut(&mut self, link: u32) -> &mut Entry<T> {
-        &mut self.0[link as usize]
-    }
-
-    #[inline]
-    fn live(&self, key: Key) -> Option<&Entry<T>> {
-        let entry = self.0.get(key.index as usize)?;
-        (entry.generation == key.generation && entry.value.is_some()).then_some(entry)
+        &mut self.entries[link as usize]
     }
 }
 
@@ -126,304 +207,28 @@ impl<T> Nodes for Slab<T> {
     }
 }
 
-/// Holds values until their deadline comes.
-///
-/// Insert, remove and reset take constant time; the next deadline is known without a search; moving
-/// the time costs nothing for the time itself, however long, and a bounded number of steps per
-/// timer. Timers are handed out in the order of their deadlines, exact to the nanosecond.
-///
-/// # Examples
-///
-/// ```
-/// use core::time::Duration;
-/// use hyperia_timer::wheel::Wheel;
-///
-/// let mut wheel = Wheel::new();
-/// let tea = wheel.insert(Duration::from_secs(180), "tea");
-/// wheel.insert(Duration::from_secs(60), "toast");
-/// let eggs = wheel.insert(Duration::from_secs(300), "eggs");
-/// assert!(wheel.reset(eggs, Duration::from_secs(240)));
-/// assert_eq!(wheel.remove(tea), Some("tea"));
-/// assert_eq!(wheel.next_deadline(), Some(Duration::from_secs(60)));
-///
-/// let mut done = Vec::new();
-/// let more = wheel.advance(Duration::from_secs(600), usize::MAX, |expired| done.push(expired.value));
-/// assert_eq!(done, ["toast", "eggs"]);
-/// assert!(!more && wheel.is_empty());
-/// ```
-pub struct Wheel<T> {
-    levels: Levels<u32>,
-    slab: Slab<T>,
-    /// Head of the free list.
-    free: u32,
-    len: usize,
-}
+const _: () = assert!(mem::size_of::<Entry<NonZero<u64>>>() == 32);
 
-impl<T> Wheel<T> {
-    /// Creates an empty wheel at time 0. Allocates nothing.
-    pub const fn new() -> Self {
-        Self {
-            levels: Levels::new(NIL),
-            slab: Slab(Vec::new()),
-            free: NIL,
-            len: 0,
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Creates an empty wheel at time 0 with room for `capacity` timers.
-    pub fn with_capacity(capacity: usize) -> Self {
-        Self {
-            slab: Slab(Vec::with_capacity(capacity)),
-            ..Self::new()
-        }
-    }
-
-    /// Returns how many timers there are.
-    pub const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Returns whether there are no timers.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The wheel's time: the latest one given to [`advance`](Self::advance), or an earlier moment
-    /// while that has left work for the next call.
-    pub const fn elapsed(&self) -> Duration {
-        duration(self.levels.elapsed())
-    }
-
-    /// Inserts a timer. A deadline that has passed is due at the next [`advance`](Self::advance);
-    /// one beyond 584 years never is.
-    ///
-    /// # Panics
-    ///
-    /// If there are 4,294,967,295 timers already.
-    #[inline]
-    pub fn insert(&mut self, deadline: Duration, value: T) -> Key {
-        let deadline = nanos(deadline);
-        let index = match self.free {
-            NIL => self.grow(),
-            index => {
-                self.free = self.slab.at(index).next;
-                index
-            }
-        };
-        let entry = self.slab.at_mut(index);
-        entry.deadline = deadline;
-        entry.value = Some(value);
-        let key = Key {
-            index,
-            generation: entry.generation,
-        };
-        self.levels.insert(&mut self.slab, index, deadline);
-        self.len += 1;
-        key
-    }
-
-    /// Removes a timer and returns its value, or `None` if it is gone already.
-    #[inline]
-    pub fn remove(&mut self, key: Key) -> Option<T> {
-        self.slab.live(key)?;
-        self.levels.remove(&mut self.slab, key.index);
-        self.take(key.index).map(|(_, value)| value)
-    }
-
-    /// Gives a timer another deadline. Returns false if it is gone already.
-    ///
-    /// A later deadline is only written down: the timer moves when its old place comes up. That
-    /// makes putting off a timeout again and again the cheapest thing to do with it.
-    #[inline]
-    pub fn reset(&mut self, key: Key, deadline: Duration) -> bool {
-        if self.slab.live(key).is_none() {
-            return false;
-        }
-        let deadline = nanos(deadline);
-        let entry = self.slab.at_mut(key.index);
-        let later = deadline >= entry.deadline;
-        entry.deadline = deadline;
-        if !later {
-            self.levels.remove(&mut self.slab, key.index);
-            self.levels.insert(&mut self.slab, key.index, deadline);
-        }
-        true
-    }
-
-    /// Returns the value of a timer, or `None` if it is gone.
-    pub fn get(&self, key: Key) -> Option<&T> {
-        self.slab.live(key)?.value.as_ref()
-    }
-
-    /// Returns the value of a timer for change, or `None` if it is gone.
-    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        self.slab.live(key)?;
-        self.slab.at_mut(key.index).value.as_mut()
-    }
-
-    /// Returns the deadline of a timer, or `None` if it is gone. `Duration::MAX` is never.
-    pub fn deadline(&self, key: Key) -> Option<Duration> {
-        self.slab.live(key).map(|entry| duration(entry.deadline))
-    }
-
-    /// Returns when to call [`advance`](Self::advance) next, or `None` if no timer is ever due.
-    ///
-    /// Never late. It is the deadline of the earliest timer, with two exceptions, in which it is a
-    /// moment before that, so that one call of `advance` per level may find nothing due: more than
-    /// 64 timers share the slot that is nearest, or a timer there was reset to later. While
-    /// `advance` has left work, it is a moment that has passed.
-    ///
-    /// # Complexity
-    ///
-    /// Reads at most 64 timers.
-    pub fn next_deadline(&self) -> Option<Duration> {
-        self.levels.next_deadline(&self.slab).map(duration)
-    }
-
-    /// Moves the time to `now` and hands out what is due. Returns true if there is more to do,
-    /// which is so only after `budget` ran out: call again, for as little as the time in between
-    /// allows.
-    ///
-    /// A `now` before the wheel's time counts as the wheel's time.
-    ///
-    /// Timers come in the order of their deadlines; equal deadlines in no particular order. Overdue
-    /// ones that were inserted as such come first. The order holds within a call, and from call to
-    /// call unless one ran out of budget in the midst of a crowd: of timers whose deadlines lie as
-    /// close together as they lie to `now`, more than half a budget. Those may be overtaken, so
-    /// that a crowd delays only itself.
-    ///
-    /// If `expire` panics, its timer is gone; the others stay.
-    ///
-    /// # Complexity
-    ///
-    /// `budget` bounds how many timers are handed out or moved. Each timer moves at most ten times
-    /// between arming and firing, usually two or three times. Empty time costs nothing.
-    pub fn advance<F>(&mut self, now: Duration, budget: usize, mut expire: F) -> bool
-    where
-        F: FnMut(Expired<T>),
-    {
-        let now = nanos(now);
-        let mut budget = Budget::new(budget);
-        loop {
-            if self.levels.idle_until(now) {
-                return false;
-            }
-            let mut due = Due::<u32, BATCH>::new(NIL);
-            let progress = self
-                .levels
-                .collect(&mut self.slab, now, &mut budget, &mut due);
-            let mut handing = Handing {
-                wheel: self,
-                due,
-                next: 0,
-            };
-            for expired in iter::from_fn(|| handing.next()) {
-                expire(expired);
-            }
-            drop(handing);
-            match progress {
-                Progress::Done => return false,
-                Progress::Full => {}
-                Progress::More => return true,
-            }
-        }
-    }
-
-    /// Removes all timers. The time stays, and old keys stay stale.
-    pub fn clear(&mut self) {
-        for index in 0..self.slab.0.len() as u32 {
-            if self.slab.at(index).value.is_some() {
-                self.levels.remove(&mut self.slab, index);
-                drop(self.take(index));
-            }
-        }
-    }
-
-    /// Adds a vacant entry to the slab.
-    #[cold]
-    fn grow(&mut self) -> u32 {
-        let index = self.slab.0.len();
-        assert!(
-            index < NIL as usize,
-            "a wheel holds at most 4,294,967,295 timers"
+    #[test]
+    fn an_entry_without_generations_left_is_not_used_again() {
+        let mut slab = Slab::new();
+        let key = slab.occupy(0, 'a');
+        slab.at_mut(key.index).generation = u32::MAX - 1;
+        assert_eq!(slab.live(key), None);
+        let (key, _) = slab.vacate(key.index).unwrap();
+        let last = slab.occupy(0, 'b');
+        assert_eq!((last.index, last.generation), (key.index, u32::MAX));
+        assert!(slab.vacate(last.index).is_some());
+        let fresh = slab.occupy(0, 'c');
+        assert_ne!(fresh.index, last.index);
+        assert_eq!(
+            (slab.live(last), slab.live(fresh)),
+            (None, Some(fresh.index))
         );
-        let (next, prev, place) = (NIL, NIL, DETACHED);
-        self.slab.0.push(Entry {
-            deadline: 0,
-            next,
-            prev,
-            generation: 0,
-            place,
-            value: None,
-        });
-        index as u32
-    }
-
-    /// Makes a detached entry vacant; returns what it held.
-    #[inline]
-    fn take(&mut self, index: u32) -> Option<(Key, T)> {
-        let free = self.free;
-        let entry = self.slab.at_mut(index);
-        let value = entry.value.take()?;
-        let key = Key {
-            index,
-            generation: entry.generation,
-        };
-        if entry.generation < u32::MAX {
-            entry.generation += 1;
-            entry.next = free;
-            self.free = index;
-        }
-        self.len -= 1;
-        Some((key, value))
+        assert_eq!((slab.len(), slab.entries()), (1, 2));
     }
 }
-
-impl<T> Default for Wheel<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T> fmt::Debug for Wheel<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wheel")
-            .field("len", &self.len)
-            .field("elapsed", &self.elapsed())
-            .field("next_deadline", &self.next_deadline())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Detached entries on their way to the caller. Those it does not get to, because it panics, go
-/// back.
-struct Handing<'a, T> {
-    wheel: &'a mut Wheel<T>,
-    due: Due<u32, BATCH>,
-    next: usize,
-}
-
-impl<T> Handing<'_, T> {
-    fn next(&mut self) -> Option<Expired<T>> {
-        let &(deadline, index) = self.due.as_slice().get(self.next)?;
-        self.next += 1;
-        let (key, value) = self.wheel.take(index)?;
-        Some(Expired {
-            key,
-            deadline: duration(deadline),
-            value,
-        })
-    }
-}
-
-impl<T> Drop for Handing<'_, T> {
-    fn drop(&mut self) {
-        for &(deadline, index) in &self.due.as_slice()[self.next..] {
-            self.wheel
-                .levels
-                .insert(&mut self.wheel.slab, index, deadline);
-        }
-    }
-}
-
-const _: () = assert!(mem::size_of::<Entry<core::num::NonZero<u64>>>() == 32);
