@@ -123,12 +123,11 @@ fn dropping_an_accept_at_any_poll_loses_no_connection() {
         || {
             let reactor = Reactor::new().unwrap();
             let listener = TcpListener::bind(&reactor.handle(), any_port()).unwrap();
-            let listener: &'static TcpListener = Box::leak(Box::new(listener));
+            let listener = std::rc::Rc::new(listener);
+            let acceptor = std::rc::Rc::clone(&listener);
+            let accept = async move { acceptor.accept().await };
             let client = std::cell::RefCell::new(None);
-            (
-                (std::cell::RefCell::new(reactor), listener, client),
-                listener.accept(),
-            )
+            ((std::cell::RefCell::new(reactor), listener, client), accept)
         },
         |(reactor, listener, client), k| {
             if k == 2 {

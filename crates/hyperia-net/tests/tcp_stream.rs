@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -293,12 +294,10 @@ fn dropping_a_read_at_any_poll_takes_nothing() {
         || {
             let mut reactor = Reactor::new().unwrap();
             let (ours, peer) = pair(&mut reactor);
-            let ours: &'static TcpStream = Box::leak(Box::new(ours));
-            let buf: &'static mut [u8] = Box::leak(Box::new([0; 8]));
-            (
-                (std::cell::RefCell::new(reactor), ours, peer),
-                ours.read(buf),
-            )
+            let ours = Rc::new(ours);
+            let reader = Rc::clone(&ours);
+            let read = async move { reader.read(&mut [0; 8]).await };
+            ((std::cell::RefCell::new(reactor), ours, peer), read)
         },
         |(reactor, _, peer), k| {
             if k == 2 {
@@ -326,17 +325,19 @@ fn dropping_a_read_at_any_poll_takes_nothing() {
 
 #[test]
 fn dropping_a_write_all_at_any_poll_leaves_what_it_says_it_wrote() {
-    let data: &'static [u8] = Box::leak(vec![7; 6_000_000].into_boxed_slice());
+    let data: Rc<[u8]> = vec![7; 6_000_000].into();
     let polls = drop_at_every_poll(
         || {
             let mut reactor = Reactor::new().unwrap();
             let (ours, peer) = pair(&mut reactor);
             peer.set_nonblocking(true).unwrap();
-            let ours: &'static TcpStream = Box::leak(Box::new(ours));
+            let ours = Rc::new(ours);
+            let (writer, message) = (Rc::clone(&ours), Rc::clone(&data));
+            let write = async move { writer.write_all(&message).await };
             let received = std::cell::Cell::new(0);
             (
                 (std::cell::RefCell::new(reactor), ours, peer, received),
-                ours.write_all(data),
+                write,
             )
         },
         |(reactor, _, peer, received), k| {

@@ -244,11 +244,10 @@ fn dropping_a_wait_at_any_poll_takes_nothing() {
             let mut reactor = Reactor::new().unwrap();
             let (source, peer) = pair(&reactor);
             settle(&mut reactor);
-            let source: &'static _ = Box::leak(Box::new(source));
-            (
-                (std::cell::RefCell::new(reactor), source, peer),
-                source.readable(),
-            )
+            let source = std::rc::Rc::new(source);
+            let waited = std::rc::Rc::clone(&source);
+            let wait = async move { waited.readable().await };
+            ((std::cell::RefCell::new(reactor), source, peer), wait)
         },
         |(reactor, _, peer), k| {
             if k == 2 {
@@ -261,7 +260,7 @@ fn dropping_a_wait_at_any_poll_takes_nothing() {
             (&peer).write_all(b"y").unwrap();
             let mut reactor = reactor.into_inner();
             drive(&mut reactor, source.readable()).unwrap();
-            assert!(try_read(source, &mut [0; 8]).unwrap() >= 1);
+            assert!(try_read(&source, &mut [0; 8]).unwrap() >= 1);
         },
     );
     assert_eq!(polls, 3);
