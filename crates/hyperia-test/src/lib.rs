@@ -6,6 +6,7 @@
 //! | [`PanicWaker`] | a waker whose wake, clone or drop panics |
 //! | [`poll_once`] | one poll by hand |
 //! | [`drop_at_every_poll`] | drops a future at every point where it can be dropped |
+//! | [`forever`] | what a future may borrow from without an end |
 //! | [`alloc`] | a global allocator that counts per thread |
 //! | [`proxy`] | a TCP proxy that delays, cuts, resets, stalls |
 //! | `model`, `model_roles` | model checking with a floor on executions; only under `cfg(hyperia_loom)` |
@@ -14,12 +15,14 @@
 //! what it models.
 pub mod alloc;
 mod every_poll;
+mod forever;
 #[cfg(hyperia_loom)]
 mod model;
 pub mod proxy;
 mod waker;
 
 pub use every_poll::{drop_at_every_poll, poll_once};
+pub use forever::forever;
 #[cfg(hyperia_loom)]
 pub use model::{model, model_roles};
 pub use waker::{CountingWaker, PanicOn, PanicWaker};
