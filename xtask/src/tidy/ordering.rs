@@ -1,5 +1,5 @@
 //! Every atomic operation says what it pairs with, and says it about itself.
-use super::source::{Source, imports, line_of, words};
+use super::source::{Source, import_ranges, line_of, words};
 use std::collections::BTreeMap;
 
 const ORDERINGS: [&str; 5] = ["Relaxed", "Acquire", "Release", "AcqRel", "SeqCst"];
@@ -10,21 +10,12 @@ const TAG: &str = "// ORDERING:";
 /// An ordering in product code without a comment near above.
 pub(super) fn argued(source: &Source) -> Vec<String> {
     let lines: Vec<_> = source.text.lines().collect();
-    let imports: Vec<_> = imports(&source.product)
-        .into_iter()
-        .map(|(_, line)| line)
-        .collect();
+    let imports = import_ranges(&source.product);
     let mut unargued: Vec<usize> = Vec::new();
     for ordering in ORDERINGS {
         for at in words(&source.product, ordering) {
             let line = line_of(&source.product, at);
-            // A group of imports may run over several lines: its text ends in `;` and has no call.
-            let in_import = imports.iter().any(|&first| {
-                first <= line
-                    && !lines[first - 1..line - 1]
-                        .iter()
-                        .any(|text| text.ends_with(';'))
-            });
+            let in_import = imports.iter().any(|import| import.contains(&at));
             let above = &lines[line.saturating_sub(1 + REACH)..line];
             if !in_import && !above.iter().any(|text| text.contains(TAG)) {
                 unargued.push(line);

@@ -1,6 +1,7 @@
 //! Rust source in the three shapes that rules look at: as written, without comments and literals,
 //! and that again without test modules.
 use crate::workspace::Package;
+use std::ops::Range;
 use std::path::Path;
 
 /// One file.
@@ -242,6 +243,13 @@ pub(crate) fn imports(code: &str) -> Vec<(String, usize)> {
     found
 }
 
+/// Where the `use` declarations of blanked code stand.
+pub(crate) fn import_ranges(code: &str) -> Vec<Range<usize>> {
+    words(code, "use")
+        .map(|at| at..item_end(code, at))
+        .collect()
+}
+
 /// The paths of one `use` tree, groups taken apart.
 pub(crate) fn expand_use(tree: &str, found: &mut impl FnMut(String)) {
     expand("", tree, found);
@@ -281,9 +289,7 @@ fn expand(prefix: &str, tree: &str, found: &mut impl FnMut(String)) {
 /// Paths of at least two segments that stand in blanked code outside `use`, with their lines.
 pub(crate) fn inline_paths(code: &str) -> Vec<(String, usize)> {
     let mut found = Vec::new();
-    let uses: Vec<_> = words(code, "use")
-        .map(|at| (at, item_end(code, at)))
-        .collect();
+    let uses = import_ranges(code);
     let bytes = code.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -296,7 +302,7 @@ pub(crate) fn inline_paths(code: &str) -> Vec<(String, usize)> {
             at += if is_word(bytes[at]) { 1 } else { 2 };
         }
         let path = &code[start..at];
-        let in_use = uses.iter().any(|&(from, to)| (from..to).contains(&start));
+        let in_use = uses.iter().any(|import| import.contains(&start));
         if path.contains("::") && !in_use {
             found.push((path.trim_end_matches("::").to_owned(), line_of(code, start)));
         }

@@ -5,7 +5,7 @@ use crate::arguments::Arguments;
 use crate::report::Tally;
 use crate::suite;
 use crate::test_all::models::{has_models, loom_cargo, targets};
-use crate::tidy::source::{Source, imports, is_word, item_end, line_of, words};
+use crate::tidy::source::{Source, import_ranges, is_word, line_of, words};
 use crate::workspace::{Package, Workspace};
 use std::io;
 use std::path::Path;
@@ -86,11 +86,8 @@ pub(super) fn mutate(workspace: &Workspace, arguments: &Arguments, tally: &mut T
 /// Every way to weaken one place of the product code.
 fn mutations(source: &Source) -> Vec<Mutation> {
     let code = &source.product;
-    let imported: Vec<_> = words(code, "use")
-        .map(|at| (at, item_end(code, at)))
-        .collect();
-    let is_import = |at| imported.iter().any(|&(from, to)| (from..to).contains(&at));
-    debug_assert!(imported.len() <= imports(code).len());
+    let imports = import_ranges(code);
+    let is_import = |at| imports.iter().any(|import| import.contains(&at));
     let mut found = Vec::new();
     // Calls only; `fn fence(` would be a definition, which primitive.rs alone has.
     for from in words(code, "fence").filter(|&at| code[at + 5..].starts_with('(') && !is_import(at))
