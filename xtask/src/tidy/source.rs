@@ -230,14 +230,11 @@ pub(crate) fn item_end(code: &str, start: usize) -> usize {
 /// The `use` declarations of blanked code: full paths, groups taken apart, with their lines.
 pub(crate) fn imports(code: &str) -> Vec<(String, usize)> {
     let mut found = Vec::new();
-    for at in words(code, "use") {
-        // `use<'a>` of return types is something else.
-        if !code[at + 3..].starts_with([' ', '\n']) {
-            continue;
-        }
-        let end = item_end(code, at);
-        let tree = code[at + 3..end].trim().trim_end_matches(';');
-        let line = line_of(code, at);
+    for range in import_ranges(code) {
+        let line = line_of(code, range.start);
+        let tree = code[range.start + 3..range.end]
+            .trim()
+            .trim_end_matches(';');
         expand_use(tree, &mut |path| found.push((path, line)));
     }
     found
@@ -246,6 +243,8 @@ pub(crate) fn imports(code: &str) -> Vec<(String, usize)> {
 /// Where the `use` declarations of blanked code stand.
 pub(crate) fn import_ranges(code: &str) -> Vec<Range<usize>> {
     words(code, "use")
+        // `use<'a>` of return types is something else.
+        .filter(|at| code[at + 3..].starts_with([' ', '\n']))
         .map(|at| at..item_end(code, at))
         .collect()
 }
@@ -345,7 +344,9 @@ mod tests {
 
     #[test]
     fn imports_are_taken_apart() {
-        let found = imports("use std::{io::{self, Read as R}, sync::Arc};\npub(crate) use a::b;\n");
+        let code = "use std::{io::{self, Read as R}, sync::Arc};\npub(crate) use a::b;\n\
+            fn f<'a>() -> impl X + use<'a> { y() }\n";
+        let found = imports(code);
         let paths: Vec<_> = found
             .iter()
             .map(|(path, line)| (path.as_str(), *line))
