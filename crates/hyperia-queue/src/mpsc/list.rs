@@ -69,7 +69,7 @@ use core::ptr;
 use super::block::{Block, SLOTS, Spares};
 use crate::padded::Padded;
 use crate::primitive::Ordering::*;
-use crate::primitive::{AtomicPtr, UnsafeCell};
+use crate::primitive::{AtomicUsize, UnsafeCell};
 use crate::{PopError, PushError};
 
 /// Bit of a position: no push succeeds any more. It stands above the index, so that one comparison
@@ -81,35 +81,34 @@ const TAG: usize = 63;
 const _: () = assert!(SLOTS.is_power_of_two() && SLOTS <= CLOSED);
 const _: () = assert!(align_of::<Block<u8>>() > TAG);
 
-/// A place in the queue as one word: a pointer to a block with index and closed in its low bits.
-/// Never dereferenced as it is.
-type Position<T> = *mut Block<T>;
+/// A place in the queue as one word: the address of a block with index and closed in its low bits.
+///
+/// An integer, not a pointer: the block in it may have been freed and another one made at the same
+/// address between a look and a claim. The pointer is made after the claim and is then that of the
+/// block that is there (its provenance was exposed when it was installed).
+type Position = usize;
 
-fn position<T>(block: *mut Block<T>, index: usize) -> Position<T> {
+fn position<T>(block: *mut Block<T>, index: usize) -> Position {
     debug_assert!(index < SLOTS);
-    block.map_addr(|addr| addr | index)
+    block.expose_provenance() | index
 }
 
-fn block<T>(position: Position<T>) -> *mut Block<T> {
-    position.map_addr(|addr| addr & !TAG)
+fn block<T>(position: Position) -> *mut Block<T> {
+    ptr::with_exposed_provenance_mut(position & !TAG)
 }
 
-fn index<T>(position: Position<T>) -> usize {
-    position.addr() & TAG & !CLOSED
+fn index(position: Position) -> usize {
+    position & TAG & !CLOSED
 }
 
-fn is_closed<T>(position: Position<T>) -> bool {
-    position.addr() & CLOSED != 0
-}
-
-fn closed<T>(position: Position<T>) -> Position<T> {
-    position.map_addr(|addr| addr | CLOSED)
+fn is_closed(position: Position) -> bool {
+    position & CLOSED != 0
 }
 
 /// The queue that the handles share.
 pub(super) struct List<T> {
     /// Where the next push claims.
-    tail: Padded<AtomicPtr<Block<T>>>,
+    tail: Padded<AtomicUsize>,
     /// Where the next pop reads (invariant 5).
     head: Padded<UnsafeCell<Head<T>>>,
     spares: Padded<Spares<T>>,
@@ -133,7 +132,7 @@ impl<T> List<T> {
     pub(super) fn new() -> Self {
         let block = Block::new();
         Self {
-            tail: Padded(AtomicPtr::new(position(block, 0))),
+            tail: Padded(AtomicUsize::new(position(block, 0))),
             head: Padded(UnsafeCell::new(Head { block, index: 0 })),
             spares: Padded(Spares::new()),
         }
@@ -145,10 +144,10 @@ impl<T> List<T> {
         // before that.
         let mut tail = self.tail.load(Relaxed);
         loop {
-            if tail.addr() & TAG >= SLOTS - 1 {
+            if tail & TAG >= SLOTS - 1 {
                 return self.push_slow(value);
             }
-            let next = tail.wrapping_byte_add(1);
+            let next = tail + 1;
             // ORDERING: Acquire pairs with the Release of the claim that installed this block: its
             // slots are empty before this thread writes one. Nothing is released here: `publish`
             // does that. On failure nothing but the word is used.
@@ -160,11 +159,12 @@ impl<T> List<T> {
                 Err(now) => tail = now,
             }
         }
+        let (block, index) = (block(tail), index(tail));
         // SAFETY: the exchange claimed this slot for this thread (invariant 1), and the block lives
         // until it is published (invariant 3).
         unsafe {
-            Block::write(block(tail), index(tail), value);
-            Block::publish(block(tail), index(tail));
+            Block::write(block, index, value);
+            Block::publish(block, index);
         }
         Ok(())
     }
@@ -189,30 +189,29 @@ impl<T> List<T> {
             let next = if is_last {
                 position(brought, 0)
             } else {
-                tail.wrapping_byte_add(1)
+                tail + 1
             };
             // ORDERING: Acquire as in `push`; Release hands the block that was brought along, with
             // its slots empty, to the claims that follow. On failure Acquire for the answer
             // `Closed`, as above.
             match self.tail.compare_exchange_weak(tail, next, AcqRel, Acquire) {
-                Ok(_) if is_last => break,
-                Ok(_) => {
-                    self.put_all(brought);
-                    brought = ptr::null_mut();
-                    break;
-                }
+                Ok(_) => break,
                 Err(now) => tail = now,
             }
         }
-        // SAFETY: the exchange claimed this slot, and if it is the last one, the right to write
-        // `next`.
+        let (block, index) = (block(tail), index(tail));
+        // SAFETY: the exchange claimed this slot (invariant 1), and if it is the last one, with it
+        // the right to write `next`; the block lives until it is published (invariant 3).
         unsafe {
-            if !brought.is_null() {
-                Block::set_next(block(tail), brought);
+            if index == SLOTS - 1 {
+                Block::set_next(block, brought);
+                brought = ptr::null_mut();
             }
-            Block::write(block(tail), index(tail), value);
-            Block::publish(block(tail), index(tail));
+            Block::write(block, index, value);
+            Block::publish(block, index);
         }
+        // One that an attempt before the last one brought.
+        self.put_all(brought);
         Ok(())
     }
 
@@ -265,7 +264,7 @@ impl<T> List<T> {
         let tail = self.tail.load(Acquire);
         // With nothing claimed at the head, and nothing to be claimed ever (invariant 6), nothing
         // will come.
-        if tail == closed(position(head.block, head.index)) {
+        if tail == position(head.block, head.index) | CLOSED {
             PopError::Closed
         } else {
             PopError::Empty
@@ -283,24 +282,13 @@ impl<T> List<T> {
             .with(|head| unsafe { position((*head).block, (*head).index) });
         // ORDERING: Relaxed, nothing is reached through it; the answer is as old as the load.
         let tail = self.tail.load(Relaxed);
-        tail.map_addr(|addr| addr & !CLOSED) == head
+        tail & !CLOSED == head
     }
 
     pub(super) fn close(&self) -> bool {
-        // ORDERING: Relaxed, a guess that the compare-exchange checks.
-        let mut tail = self.tail.load(Relaxed);
-        while !is_closed(tail) {
-            // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was
-            // done before the close.
-            match self
-                .tail
-                .compare_exchange_weak(tail, closed(tail), Release, Relaxed)
-            {
-                Ok(_) => return true,
-                Err(now) => tail = now,
-            }
-        }
-        false
+        // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done
+        // before the close.
+        self.tail.fetch_or(CLOSED, Release) & CLOSED == 0
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -48,7 +48,7 @@ impl<T> List<T> {
                 surplus = unsafe { Block::next(last) };
             }
             let next = if crossings == 0 {
-                tail.wrapping_byte_add(count)
+                tail + count
             } else {
                 position(last, end % SLOTS)
             };
