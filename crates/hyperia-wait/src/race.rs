@@ -26,8 +26,10 @@ pub enum Either<A, B> {
 ///
 /// let (data, stop) = (WaitQueue::new(), WaitQueue::new());
 /// data.notify_one();
-/// let first = block_on(race(pin!(data.wait()), pin!(stop.wait())));
-/// let Either::Left((Ok(()), stop_wait)) = first else { unreachable!() };
+/// let (data_wait, stop_wait) = (pin!(data.wait()), pin!(stop.wait()));
+/// let Either::Left((Ok(()), stop_wait)) = block_on(race(data_wait, stop_wait)) else {
+///     unreachable!("nobody has stopped it");
+/// };
 /// stop.notify_one();
 /// assert_eq!(block_on(stop_wait), Ok(()));
 /// ```

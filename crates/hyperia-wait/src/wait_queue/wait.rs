@@ -144,9 +144,8 @@ impl<'a> Wait<'a> {
         // User code, so it runs before the lock is taken.
         let new = waker.clone();
         let locked = self.queue.lock();
-        // ORDERING: a notifier stores with the lock held, so the lock orders this load; Acquire for the
-        // reader who looks at this line alone.
-        let status = self.node.status.load(Acquire);
+        // ORDERING: a notifier stores with the lock held, so taking the lock was the Acquire.
+        let status = self.node.status.load(Relaxed);
         if status != WAITING {
             drop(locked);
             return self.finish(status);
@@ -203,9 +202,9 @@ impl Drop for Wait<'_> {
         let mut status = this.node.status.load(Acquire);
         if status == WAITING {
             let mut locked = this.queue.lock();
-            // ORDERING: a notifier stores with the lock held, so the lock orders this load; Acquire as
-            // above.
-            status = this.node.status.load(Acquire);
+            // ORDERING: a notifier stores with the lock held, and this thread has it now: whatever is to be
+            // passed on, and that the notifier is done, came with the lock.
+            status = this.node.status.load(Relaxed);
             if status == WAITING {
                 // SAFETY: the lock is held; a node that waits is linked, in the list of the queue or in
                 // the circle of a mark, and its neighbours are alive (invariant 2).

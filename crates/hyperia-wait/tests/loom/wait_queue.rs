@@ -290,19 +290,38 @@ fn close_reaches_everybody() {
 #[test]
 fn a_close_that_is_seen_carries_the_closers_writes() {
     model_roles(
-        "WaitQueue: is_closed, poll | close",
-        // With the closer in main its yield lets the other role finish first: two ways are left.
+        "WaitQueue: is_closed | close",
         2,
         make,
         &[
             |shared| {
-                if shared.queue.is_closed() {
-                    assert!(shared.first.load(Relaxed));
+                while !shared.queue.is_closed() {
+                    loom::thread::yield_now();
                 }
+                assert!(shared.first.load(Relaxed));
             },
             close,
         ],
         |_| (),
+    );
+    // The poll wants to take the token, which the close throws away.
+    model_roles(
+        "WaitQueue: poll with a token there | close",
+        10,
+        || {
+            let shared = make();
+            shared.queue.notify_one();
+            shared
+        },
+        &[
+            |shared| {
+                if poll(shared, 0) == Poll::Ready(Err(Closed)) {
+                    assert!(seen(shared, 0)[0]);
+                }
+            },
+            close,
+        ],
+        |shared| assert!(poll(shared, 0).is_ready()),
     );
     model_roles(
         "WaitQueue: poll | close",

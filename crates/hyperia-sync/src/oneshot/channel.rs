@@ -1,0 +1,300 @@
+//! The block that the two sides of a oneshot channel share, and who may touch what of it when.
+//!
+//! # States
+//! One word, in which each side has three bits of its own. "Me" and "the other" stand for either side.
+//! ```text
+//!  bit 0  VALUE      the value is in the block; set together with the sender's DONE
+//!  bit 1  TX DONE    the sender has ended: has sent, or was dropped
+//!  bit 2  TX WAKER   the sender's slot holds a waker, for when the receiver ends
+//!  bit 3  TX GONE    the sender, which had ended, has fetched the receiver's waker, too
+//!  bit 4–6           the same for the receiver
+//!
+//!   a side:   alive ⇄ alive+WAKER                       (registers, takes its waker back)
+//!               └────┬────┘
+//!                  end: sets DONE and looks at what was there before
+//!                    ├─ other ended, and is done with the block:  frees it
+//!                    ├─ other ended, still fetching my waker:     leaves; the other frees it
+//!                    ├─ other alive, without WAKER:               leaves; the other frees it
+//!                    └─ other alive, with WAKER:                  fetches that waker, sets GONE, wakes;
+//!                                                                 frees it if the other has ended by then
+//! ```
+//!
+//! # Invariants
+//! 1. A WAKER bit is changed by its own side only, and by nobody once the other side is DONE. So whoever
+//!    sees that the other is DONE sees in its own WAKER bit whether the other had found a waker.
+//! 2. A slot is written by its own side only, while its WAKER bit is clear. The waker is moved out once: by
+//!    its own side after clearing the bit, or by the other, if that found the bit set when it ended. Before
+//!    that its own side may look at it.
+//! 3. The value is written by the sender before it ends, and moved out once: by the receiver after it has
+//!    seen VALUE, or by the sender, if the receiver had ended before.
+//! 4. A side touches the block up to the read-modify-write with which it ends; beyond it only to fetch the
+//!    other's waker, up to GONE, or when it is the one to free it. So with the other DONE and either my
+//!    WAKER clear or its GONE set, the block is mine alone.
+//!
+//! # Ordering
+//! | Edge | Release | Acquire | Carries | Model |
+//! |---|---|---|---|---|
+//! | sender ends → receiver | `end` | `state`, `change` fails, `end` | the value | `a_value_arrives`, `a_receiver_may_go_while_the_value_comes` |
+//! | register → other ends | `change` sets WAKER | `end` | the waker | `a_value_arrives` |
+//! | end → other frees | `end`, `leave` | `end`, `leave`, `state` | that this side is done with the block | `a_waiting_receiver_gets_the_value_while_it_is_woken` |
+//!
+//! # Progress
+//! Lock-free, and wait-free but for `register` and `unregister`, which try again if the other side registers
+//! or ends at that moment: it can do so a few times only. Nobody waits for the other side: a block that is
+//! still in use there is left to it.
+
+use alloc::boxed::Box;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+use core::task::Waker;
+
+use crate::primitive::Ordering::*;
+use crate::primitive::{AtomicU32, UnsafeCell};
+
+/// The value is in the block.
+pub(super) const VALUE: u32 = 1;
+
+/// The bits of one side, and its slot.
+#[derive(Clone, Copy)]
+pub(super) struct Side {
+    done: u32,
+    waker: u32,
+    gone: u32,
+    slot: usize,
+}
+
+pub(super) const TX: Side = Side {
+    done: 1 << 1,
+    waker: 1 << 2,
+    gone: 1 << 3,
+    slot: 0,
+};
+pub(super) const RX: Side = Side {
+    done: 1 << 4,
+    waker: 1 << 5,
+    gone: 1 << 6,
+    slot: 1,
+};
+
+impl Side {
+    const fn other(self) -> Self {
+        if self.slot == TX.slot { RX } else { TX }
+    }
+
+    /// Whether `state` says that the other side has ended.
+    pub(super) const fn is_alone(self, state: u32) -> bool {
+        state & self.other().done != 0
+    }
+}
+
+/// What the two sides share.
+pub(super) struct Channel<T> {
+    state: AtomicU32,
+    /// Initialized while `VALUE` is set and nobody has moved it out (invariant 3).
+    value: UnsafeCell<MaybeUninit<T>>,
+    /// By `Side::slot`; see invariant 2.
+    wakers: [UnsafeCell<MaybeUninit<Waker>>; 2],
+}
+
+/// Under the model checker the end of the block is an exclusive access to all of it: whoever touches it
+/// later, or unordered, is found.
+#[cfg(hyperia_loom)]
+impl<T> Drop for Channel<T> {
+    fn drop(&mut self) {
+        #[cfg(test)]
+        super::loom::LIVE.with(|live| live.set(live.get() - 1));
+        self.value.with_mut(|_| ());
+        self.wakers[0].with_mut(|_| ());
+        self.wakers[1].with_mut(|_| ());
+        self.state.with_mut(|_| ());
+    }
+}
+
+/// How a side has ended.
+pub(super) enum End {
+    /// The other side goes on, and frees the block. This is its waker.
+    First(Option<Waker>),
+    /// The other side has ended before, with what `state` says, and the block is this side's alone: it
+    /// frees it.
+    Last(u32),
+}
+
+impl<T> Channel<T> {
+    pub(super) fn new() -> NonNull<Self> {
+        #[cfg(all(test, hyperia_loom))]
+        super::loom::LIVE.with(|live| live.set(live.get() + 1));
+        let channel = Box::new(Self {
+            state: AtomicU32::new(0),
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+            wakers: [
+                UnsafeCell::new(MaybeUninit::uninit()),
+                UnsafeCell::new(MaybeUninit::uninit()),
+            ],
+        });
+        NonNull::from(Box::leak(channel))
+    }
+
+    /// What both sides have done so far.
+    pub(super) fn state(&self) -> u32 {
+        // ORDERING: Acquire pairs with the Release of an `end` that is seen: the value, or that the other
+        // side is done with the block.
+        self.state.load(Acquire)
+    }
+
+    /// Registers `waker` for the end of the other side.
+    ///
+    /// # Errors
+    ///
+    /// The state, if the other side has ended.
+    pub(super) fn register(&self, me: Side, waker: &Waker) -> Result<(), u32> {
+        let state = self.state();
+        if me.is_alone(state) {
+            return Err(state);
+        }
+        if state & me.waker != 0 {
+            // SAFETY: the bit says that a waker was written, by this side. The other one may be moving it
+            // out: then these are the bits of a waker about to be woken, and `will_wake` looks at nothing
+            // but these bits.
+            let same = self.wakers[me.slot]
+                .with(|slot| unsafe { (*slot).assume_init_ref().will_wake(waker) });
+            if same {
+                return Ok(());
+            }
+        }
+        // User code, so it runs before anything is changed.
+        let new = waker.clone();
+        let _old = self.unregister(me)?;
+        // SAFETY: the WAKER bit is clear, so the slot is this side's, and empty (invariant 2).
+        self.wakers[me.slot].with_mut(|slot| unsafe { *slot = MaybeUninit::new(new) });
+        self.change(me, |state| state | me.waker).inspect_err(|_| {
+            // SAFETY: the bit was not set, so nobody else has seen the waker (invariant 2).
+            drop(unsafe { self.take_waker(me) });
+        })
+    }
+
+    /// Takes this side's waker back, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The state, if the other side has ended: the waker, if any, is that side's.
+    pub(super) fn unregister(&self, me: Side) -> Result<Option<Waker>, u32> {
+        // ORDERING: this bit is changed by this side only.
+        if self.state.load(Relaxed) & me.waker == 0 {
+            return Ok(None);
+        }
+        self.change(me, |state| state & !me.waker)?;
+        // SAFETY: this side has written the waker and has just cleared the bit (invariant 2).
+        Ok(Some(unsafe { self.take_waker(me) }))
+    }
+
+    /// Changes the state unless the other side has ended.
+    fn change(&self, me: Side, f: impl Fn(u32) -> u32) -> Result<(), u32> {
+        let mut state = self.state();
+        while !me.is_alone(state) {
+            // ORDERING: Release publishes a waker just written to the `end` of the other side. On failure
+            // Acquire: if that is why, the state is returned and acted on as in `state`.
+            match self
+                .state
+                .compare_exchange_weak(state, f(state), Release, Acquire)
+            {
+                Ok(_) => return Ok(()),
+                Err(seen) => state = seen,
+            }
+        }
+        Err(state)
+    }
+
+    /// # Safety
+    ///
+    /// The slot of `side` holds a waker, and the caller is the one to move it out (invariant 2).
+    unsafe fn take_waker(&self, side: Side) -> Waker {
+        // SAFETY: passed on from the caller.
+        self.wakers[side.slot].with(|slot| unsafe { (*slot).assume_init_read() })
+    }
+
+    /// Puts the value in.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the sender, which has not ended, and does this once.
+    pub(super) unsafe fn put(&self, value: T) {
+        // SAFETY: before it ends nobody but the sender touches the value (invariant 3).
+        self.value
+            .with_mut(|slot| unsafe { *slot = MaybeUninit::new(value) });
+    }
+
+    /// Moves the value out.
+    ///
+    /// # Safety
+    ///
+    /// The value is there, and the caller is the one to move it out (invariant 3).
+    pub(super) unsafe fn take(&self) -> T {
+        // SAFETY: passed on from the caller.
+        self.value
+            .with(|slot| unsafe { (*slot).assume_init_read() })
+    }
+}
+
+/// Ends `me`, which has no waker registered, together with what `with` says.
+///
+/// # Safety
+///
+/// The side `me` of `channel` has not ended yet, and does not touch the block after this, unless the
+/// answer is `Last`: then it may go on, and must [`free`] it. Its WAKER bit is clear.
+pub(super) unsafe fn end<T>(channel: NonNull<Channel<T>>, me: Side, with: u32) -> End {
+    // SAFETY: the block is alive until both sides have ended, and this one has not (caller).
+    let block = unsafe { channel.as_ref() };
+    // ORDERING: Release publishes the value, and that this side is done with the block, to whoever sees
+    // the bit; Acquire pairs with the `register` or the `end` of the other side.
+    let before = block.state.fetch_or(me.done | with, AcqRel);
+    if me.is_alone(before) {
+        // The other side has ended, and found no waker of this one: the block is this side's alone
+        // (invariant 4).
+        return End::Last(before);
+    }
+    if before & me.other().waker == 0 {
+        return End::First(None);
+    }
+    // SAFETY: the bit was set when this side ended, so the waker is its to move out (invariant 2), and the
+    // other side leaves the block alive until GONE is set (invariant 4).
+    let waker = unsafe { block.take_waker(me.other()) };
+    // ORDERING: Release tells the other side that the waker was fetched; Acquire pairs with its `leave`,
+    // if it has left meanwhile.
+    if block.state.fetch_or(me.gone, AcqRel) & me.other().done != 0 {
+        // SAFETY: the other side has left the block to this one (invariant 4).
+        unsafe { free(channel) };
+    }
+    End::First(Some(waker))
+}
+
+/// Ends `me`, which has found in `state` that the other side had ended; frees the block, or leaves it to
+/// the other side, if that is still fetching the waker.
+///
+/// # Safety
+///
+/// As for [`end`], but the WAKER bit may be set, and the block is never the caller's afterwards. `state`
+/// was read with Acquire.
+pub(super) unsafe fn leave<T>(channel: NonNull<Channel<T>>, me: Side, state: u32) {
+    // SAFETY: the block is alive until both sides have ended, and this one has not (caller).
+    let block = unsafe { channel.as_ref() };
+    let gone = me.other().gone;
+    if state & me.waker == 0
+        || state & gone != 0
+        // ORDERING: Release tells the other side, which then frees, that this one is done with the block;
+        // Acquire pairs with its GONE, if it has fetched the waker meanwhile.
+        || block.state.fetch_or(me.done, AcqRel) & gone != 0
+    {
+        // SAFETY: the other side has ended, and has found no waker or fetched it (invariant 4).
+        unsafe { free(channel) };
+    }
+}
+
+/// Gives the block back. Drops nothing that is in it.
+///
+/// # Safety
+///
+/// Both sides have ended, or this is the last thing that one does, and the block is the caller's alone.
+pub(super) unsafe fn free<T>(channel: NonNull<Channel<T>>) {
+    // SAFETY: it came from a leaked box in `new`, and is freed once: by whom invariant 4 says.
+    drop(unsafe { Box::from_raw(channel.as_ptr()) });
+}

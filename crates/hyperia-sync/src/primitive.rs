@@ -1,0 +1,33 @@
+//! The only door to atomics, cells, locks and threads: the real ones, or the model checker's under
+//! `cfg(hyperia_loom)`.
+
+#[cfg(not(hyperia_loom))]
+pub(crate) use core::sync::atomic::{AtomicU32, Ordering};
+#[cfg(hyperia_loom)]
+pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
+
+#[cfg(hyperia_loom)]
+pub(crate) use loom::cell::UnsafeCell;
+
+/// A cell whose contents are reached only inside a closure, so that the model checker sees every access.
+#[cfg(not(hyperia_loom))]
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+#[cfg(not(hyperia_loom))]
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(core::cell::UnsafeCell::new(value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    #[inline(always)]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
