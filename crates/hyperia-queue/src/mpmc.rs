@@ -62,23 +62,22 @@
 mod batch;
 #[cfg(all(test, hyperia_loom))]
 mod loom;
+mod slot;
 #[cfg(all(test, not(hyperia_loom)))]
 mod tests;
 
 use alloc::boxed::Box;
 use core::fmt;
 use core::hint;
-use core::mem::MaybeUninit;
 
+use self::slot::{FULL, Slot};
 use crate::padded::Padded;
+use crate::primitive::AtomicUsize;
 use crate::primitive::Ordering::*;
-use crate::primitive::{AtomicUsize, UnsafeCell};
 use crate::{PopError, PushError};
 
 /// Bit of `tail`: no push succeeds any more.
 const CLOSED: usize = 1;
-/// Bit of a stamp: there is a value.
-const FULL: usize = 1;
 /// One slot, in a position.
 const ONE: usize = 2;
 
@@ -124,12 +123,6 @@ pub struct Queue<T> {
     end: usize,
 }
 
-struct Slot<T> {
-    stamp: AtomicUsize,
-    /// Touched by the claimers of its positions only (invariants 1 and 2).
-    value: UnsafeCell<MaybeUninit<T>>,
-}
-
 // SAFETY: values are moved in on one thread and out on another, which is what `T: Send` allows;
 // none is reached from two threads (invariants 1 to 3), so `T: Sync` is not needed.
 unsafe impl<T: Send> Send for Queue<T> {}
@@ -157,10 +150,7 @@ impl<T> Queue<T> {
     fn starting_at(capacity: usize, laps: usize) -> Self {
         let lap = capacity.next_power_of_two() * ONE;
         let start = laps.wrapping_mul(lap);
-        let slot = |index| Slot {
-            stamp: AtomicUsize::new(start + index * ONE),
-            value: UnsafeCell::new(MaybeUninit::uninit()),
-        };
+        let slot = |index| Slot::new(start + index * ONE);
         Self {
             tail: Padded(AtomicUsize::new(start)),
             head: Padded(AtomicUsize::new(start)),
@@ -354,40 +344,6 @@ impl<T> Queue<T> {
         } else {
             PopError::Empty
         })
-    }
-}
-
-impl<T> Slot<T> {
-    /// Moves a value in and publishes it.
-    ///
-    /// # Safety
-    /// The caller claimed `position`, which is of this slot, for a push, and the slot is free.
-    #[inline]
-    unsafe fn fill(&self, position: usize, value: T) {
-        self.value.with_mut(|place| {
-            // SAFETY: by the contract and invariant 2 nobody else touches the slot before the stamp
-            // is stored.
-            unsafe { (*place).write(value) };
-        });
-        // ORDERING: Release pairs with the Acquire in `pop` and `run`: carries the value.
-        self.stamp.store(position | FULL, Release);
-    }
-
-    /// Moves the value out and frees the slot for the position of the next lap.
-    ///
-    /// # Safety
-    /// The caller claimed the position one lap before `next_lap` for a pop, and the slot is full.
-    #[inline]
-    unsafe fn vacate(&self, next_lap: usize) -> T {
-        // SAFETY: by the contract and invariants 2 and 3 the value is there, and nobody else
-        // touches it.
-        let value = self
-            .value
-            .with(|place| unsafe { (*place).assume_init_read() });
-        // ORDERING: Release pairs with the Acquire in `push` and `run`: the value has been moved
-        // out.
-        self.stamp.store(next_lap, Release);
-        value
     }
 }
 

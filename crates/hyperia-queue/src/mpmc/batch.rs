@@ -6,7 +6,8 @@
 
 use alloc::vec::Vec;
 
-use super::{FULL, ONE, Queue, Slot};
+use super::slot::{FULL, Slot};
+use super::{ONE, Queue};
 use crate::primitive::Ordering::*;
 use crate::{PopError, PushError};
 
