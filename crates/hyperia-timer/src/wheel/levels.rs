@@ -40,6 +40,7 @@
 //! step is bounded.
 
 use super::due::Due;
+use super::nodes::{DETACHED, Nodes};
 use crate::time::NEVER;
 
 const DIGIT_BITS: u32 = 6;
@@ -50,26 +51,6 @@ const SLOTS_TOTAL: usize = (LEVELS - 1) * SLOTS + 16;
 
 /// How many nodes of the nearest slot are read to find the earliest one exactly.
 const EXACT_MAX: usize = 64;
-
-/// The `place` of a node that stands in no list.
-pub(crate) const DETACHED: u16 = u16::MAX;
-
-/// Access to the nodes that the lists consist of.
-///
-/// A link is a name for a node: an index, or an address. The levels never make one up.
-pub(crate) trait Nodes {
-    type Link: Copy + PartialEq;
-    /// The link that leads nowhere.
-    const NIL: Self::Link;
-
-    fn deadline(&self, link: Self::Link) -> u64;
-    fn next(&self, link: Self::Link) -> Self::Link;
-    fn prev(&self, link: Self::Link) -> Self::Link;
-    fn place(&self, link: Self::Link) -> u16;
-    fn set_next(&mut self, link: Self::Link, next: Self::Link);
-    fn set_prev(&mut self, link: Self::Link, prev: Self::Link);
-    fn set_place(&mut self, link: Self::Link, place: u16);
-}
 
 /// How far a step came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,16 +176,13 @@ impl<L: Copy + PartialEq> Levels<L> {
         let mut link = self.heads[level * SLOTS + slot];
         for _ in 0..EXACT_MAX {
             if link == N::NIL {
-                return Some(earliest).filter(|&earliest| earliest != NEVER);
+                break;
             }
             earliest = earliest.min(nodes.deadline(link));
             link = nodes.next(link);
         }
-        if link == N::NIL {
-            Some(earliest)
-        } else {
-            Some(start)
-        }
+        let next = if link == N::NIL { earliest } else { start };
+        (next != NEVER).then_some(next)
     }
 
     /// Moves the time forward to `now` if nothing stands before it, and says whether that is so.

@@ -6,12 +6,13 @@
 //! | [`Key`] | names one timer of a wheel; outlives it safely |
 //! | [`Expired`] | a timer whose deadline has come |
 //!
-//! Times are a [`Duration`](core::time::Duration) since an epoch of the caller's choice. They are
+//! Times are a [`Duration`] since an epoch of the caller's choice. They are
 //! exact to the nanosecond over 584 years; whatever lies beyond, `Duration::MAX` above all, is
 //! *never*.
 
 mod due;
 mod levels;
+mod nodes;
 mod slab;
 
 use core::fmt;
@@ -21,11 +22,12 @@ use core::time::Duration;
 use crate::time::{duration, nanos};
 
 pub(crate) use due::Due;
-pub(crate) use levels::{Budget, Levels, Nodes, Progress};
+pub(crate) use levels::{Budget, Levels, Progress};
+pub(crate) use nodes::Nodes;
 use slab::{NIL, Slab};
 
 #[cfg(feature = "std")]
-pub(crate) use levels::DETACHED;
+pub(crate) use nodes::DETACHED;
 pub use slab::Key;
 
 /// How many timers one step takes out of the levels; a slot of up to as many is sorted instead of

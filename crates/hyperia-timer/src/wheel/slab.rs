@@ -19,12 +19,12 @@ use alloc::vec::Vec;
 use core::mem;
 use core::num::NonZero;
 
-use super::levels::{DETACHED, Nodes};
+use super::nodes::{DETACHED, Nodes};
 
 /// The index that leads nowhere, and so the number of timers that a wheel can hold.
 pub(super) const NIL: u32 = u32::MAX;
 
-/// Names one timer of a [`Wheel`].
+/// Names one timer of a [`Wheel`](super::Wheel).
 ///
 /// A key stays harmless when its timer is gone: it never names another one of the same wheel. To
 /// another wheel it means nothing, and may by chance name a timer there.
