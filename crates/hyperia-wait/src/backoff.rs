@@ -38,12 +38,10 @@ impl Backoff {
         self.spins *= 2;
     }
 
-    /// A look at a taken lock changes nothing, so an execution with two of them is like one with fewer,
-    /// which is explored as well: the checker may leave it there.
     #[cfg(hyperia_loom)]
     fn wait_in_model(&mut self) {
         if self.spins > 1 {
-            loom::skip_branch();
+            crate::primitive::explore_no_further();
         }
         self.spins = 2;
         yield_now();
