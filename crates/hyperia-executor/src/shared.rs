@@ -31,7 +31,7 @@
 //! it never waits for the executor.
 use crate::bell::Bell;
 use crate::primitive::Ordering::Relaxed;
-use crate::primitive::{AtomicBool, ThreadId, UnsafeCell, thread_id};
+use crate::primitive::{AtomicBool, ThreadId, UnsafeCell, is_this_thread, thread_id};
 use crate::slab::Slab;
 use async_task::Runnable;
 use core::fmt;
@@ -97,9 +97,9 @@ impl Shared {
     }
 
     /// Whether this is the thread that may run tasks.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_owner(&self) -> bool {
-        self.owner == thread_id()
+        is_this_thread(self.owner)
     }
 
     /// The way to `local` for those who may be on any thread.

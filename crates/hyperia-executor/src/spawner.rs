@@ -57,9 +57,7 @@ impl LocalSpawner {
         F: Future + 'static,
         F::Output: 'static,
     {
-        // SAFETY: the future is polled and dropped on this thread only, for `Tracked` checks that
-        // itself at either time; it is `'static` but for the metadata that `Tracked` borrows; and
-        // `schedule` is `Send`, `Sync` and `'static`.
+        // SAFETY: this is the executor's thread, for a `LocalSpawner` is not `Send`; `F` is `'static`.
         unsafe { spawn::<F, false>(&self.shared, future) }
     }
 }
@@ -108,8 +106,7 @@ impl Spawner {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        // SAFETY: the future is `Send`; it is `'static` but for the metadata that `Tracked` borrows;
-        // and `schedule` is `Send`, `Sync` and `'static`.
+        // SAFETY: `F` and its output are `Send` and `'static`.
         unsafe { spawn::<F, true>(&self.shared, future) }
     }
 }
@@ -125,11 +122,13 @@ impl fmt::Debug for Spawner {
 /// Makes a task and queues it, or drops its future at once if the executor is gone.
 ///
 /// # Safety
-/// As async-task's `spawn_unchecked`: `F` is `'static`; it is `Send` (and so is its output), or this is
-/// the executor's thread.
+/// `F` is `'static`. It and its output are `Send`, or `SEND` is false and this is the executor's thread.
 unsafe fn spawn<F: Future, const SEND: bool>(shared: &Arc<Shared>, future: F) -> Task<F::Output> {
-    // SAFETY: the caller's contract. `Tracked` borrows nothing but the metadata, which the cell pins
-    // in front of it and drops after it.
+    // SAFETY: the four conditions of `spawn_unchecked`.
+    // 1. A future that is not `Send` is used and dropped on this thread only. It is polled in one place,
+    //    `LocalExecutor::run`, and an executor is not `Send`; where it is dropped, `Tracked` checks.
+    // 2. It borrows nothing but the metadata: the cell pins that in front of it, and drops it after it.
+    // 3. and 4. `schedule` is a plain function.
     let (runnable, task) = unsafe {
         Builder::new()
             .metadata(Arc::clone(shared))

@@ -9,18 +9,17 @@ use crate::contained::{Outcome, Payload, contain, drop_contained};
 use crate::shared::Shared;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use std::sync::Arc;
 
 /// `SEND` says that `F` is `Send`: such a task may be dropped anywhere while it was never polled.
 pub(crate) struct Tracked<'a, F, const SEND: bool> {
-    /// The task's own metadata, which stands in front of this future in the cell and outlives it.
-    shared: &'a Arc<Shared>,
+    /// Kept alive by the task's metadata, which stands in front of this future in the cell and goes after it.
+    shared: &'a Shared,
     key: Option<usize>,
     future: Option<F>,
 }
 
 impl<'a, F: Future, const SEND: bool> Tracked<'a, F, SEND> {
-    pub(crate) fn new(shared: &'a Arc<Shared>, future: F) -> Self {
+    pub(crate) fn new(shared: &'a Shared, future: F) -> Self {
         Self {
             shared,
             key: None,
@@ -34,7 +33,7 @@ impl<F: Future, const SEND: bool> Future for Tracked<'_, F, SEND> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        assert!(self.shared.is_owner(), "{WRONG_THREAD}");
+        debug_assert!(self.shared.is_owner());
         // SAFETY: `future` is the only field that cares: below it is re-pinned in place or dropped
         // in place, never moved (invariant 1). `Unpin` and `Drop` treat it the same way.
         let this = unsafe { self.get_unchecked_mut() };
@@ -93,9 +92,10 @@ impl<F, const SEND: bool> Drop for Tracked<'_, F, SEND> {
     #[inline]
     fn drop(&mut self) {
         if self.future.is_some() {
-            if !SEND {
-                assert!(self.shared.is_owner(), "{WRONG_THREAD}");
-            }
+            assert!(
+                SEND || self.shared.is_owner(),
+                "a task was dropped on another thread than its executor's"
+            );
             // Cancelled.
             self.drop_future();
         }
@@ -104,5 +104,3 @@ impl<F, const SEND: bool> Drop for Tracked<'_, F, SEND> {
         }
     }
 }
-
-const WRONG_THREAD: &str = "a task was touched on another thread than its executor's";

@@ -1,5 +1,5 @@
 //! The waker that executor and timers get from their loop.
-use crate::primitive::{ThreadId, thread_id};
+use crate::primitive::{ThreadId, is_this_thread, thread_id};
 use core::task::Waker;
 use std::sync::Arc;
 use std::task::Wake;
@@ -22,7 +22,7 @@ impl LoopWaker {
     }
 
     pub(crate) fn ring(&self) {
-        if thread_id() != self.owner {
+        if !is_this_thread(self.owner) {
             self.reactor.wake_by_ref();
         }
     }
