@@ -175,25 +175,6 @@ fn a_duplicate_of_an_unshared_descriptor_makes_noise_only() {
     assert!(other.ready(Direction::Read).is_none());
 }
 
-#[test]
-fn lending_the_descriptor_takes_unshared_back() {
-    let mut reactor = Reactor::new().unwrap();
-    let (source, mut peer) = pair(&reactor);
-    let source = source.assume_unshared();
-    settle(&mut reactor);
-    let duplicate: OwnedFd = source.as_fd().try_clone_to_owned().unwrap();
-    drop(source);
-    peer.write_all(b"x").unwrap();
-    // Not even noise: a registration that was left behind would end this wait before the wake-up does.
-    assert_eq!(reactor.poll(NOW).unwrap(), 0);
-    drop(
-        reactor
-            .handle()
-            .register(duplicate)
-            .expect("it was removed"),
-    );
-}
-
 /// An unshared descriptor is forgotten by closing it.
 #[test]
 fn closing_an_unshared_descriptor_removes_it() {

@@ -167,3 +167,23 @@ fn registering_and_dropping_cost_one_call_each() {
         assert_eq!(calls, Calls::from([("epoll_ctl".into(), 400)]));
     }
 }
+
+#[test]
+fn an_unshared_descriptor_is_not_removed_unless_it_was_lent() {
+    let name = "an_unshared_descriptor_is_not_removed_unless_it_was_lent";
+    let calls = difference(name, 100, |size| {
+        let reactor = Reactor::new().unwrap();
+        for _ in 0..size {
+            let (unshared, _peer) = pair(&reactor);
+            drop(unshared.assume_unshared());
+            let (lent, _peer) = pair(&reactor);
+            let lent = lent.assume_unshared();
+            let _ = std::os::fd::AsFd::as_fd(&lent);
+            drop(lent);
+        }
+    });
+    if let Some(calls) = calls {
+        // Two additions and one removal each time.
+        assert_eq!(calls["epoll_ctl"], 300, "{calls:?}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 /// Waits, and counts what came.
