@@ -69,6 +69,7 @@ mod tests;
 use alloc::boxed::Box;
 use core::fmt;
 use core::hint;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use self::slot::{FULL, Slot};
 use crate::padded::Padded;
@@ -128,6 +129,10 @@ pub struct Queue<T> {
 unsafe impl<T: Send> Send for Queue<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Queue<T> {}
+
+// No code of the user runs inside an operation, so a panic never finds the queue half-way.
+impl<T> UnwindSafe for Queue<T> {}
+impl<T> RefUnwindSafe for Queue<T> {}
 
 impl<T> Queue<T> {
     /// Makes an empty queue with room for `capacity` values, any number from 1.

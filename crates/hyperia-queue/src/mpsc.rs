@@ -23,7 +23,9 @@
 //! Between registering to be woken and the last look, and between a push and the look for whom to
 //! wake, stands a sequentially consistent fence or a lock, as always.
 //!
-//! [`Consumer::is_empty`] looks at the claims: it is `false` in that case.
+//! The queue wakes nobody by itself, at a close neither: who closes, or drops the last producer, wakes
+//! the consumer afterwards if it may sleep. [`Consumer::is_empty`] looks at the claims, so it is
+//! `false` while a push is under way.
 //!
 //! # Examples
 //! ```
@@ -46,6 +48,7 @@ mod list;
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use self::list::List;
 use crate::primitive::Ordering::*;
@@ -184,6 +187,13 @@ impl<T> Consumer<T> {
         unsafe { self.shared.list.is_empty() }
     }
 }
+
+// No code of the user runs inside an operation, so a panic never finds the queue half-way. (A drop
+// of what is left inside goes on when the drop of a value panics.)
+impl<T> UnwindSafe for Producer<T> {}
+impl<T> RefUnwindSafe for Producer<T> {}
+impl<T> UnwindSafe for Consumer<T> {}
+impl<T> RefUnwindSafe for Consumer<T> {}
 
 impl<T> Clone for Producer<T> {
     fn clone(&self) -> Self {
