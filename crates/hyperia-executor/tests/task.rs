@@ -379,3 +379,26 @@ fn a_task_that_awaits_itself_being_cancelled_by_its_own_handle_is_dropped() {
     drop(executor);
     assert_eq!(drops.get(), 1);
 }
+
+/// The one panic of user code that is not contained: async-task wakes awaiters behind a guard that aborts.
+#[test]
+fn a_waker_that_panics_when_a_finished_task_wakes_its_awaiter_aborts() {
+    // In a process of its own: this same test binary.
+    const CHILD: &str = "HYPERIA_EXECUTOR_CHILD";
+    const NAME: &str = "a_waker_that_panics_when_a_finished_task_wakes_its_awaiter_aborts";
+    if std::env::var_os(CHILD).is_some() {
+        let panicking = hyperia_test::PanicWaker::new(hyperia_test::PanicOn::Wake);
+        let executor = executor();
+        let mut task = pin!(executor.spawn(async {}));
+        assert!(poll_once(task.as_mut(), &panicking.waker()).is_pending());
+        settle(&executor);
+        unreachable!("the process is gone");
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    use std::os::unix::process::ExitStatusExt;
+    assert!(output.status.signal().is_some(), "{output:?}");
+}

@@ -69,7 +69,8 @@ impl EventLoop {
     /// Makes a loop on another clock, such as a `ManualClock` in tests.
     ///
     /// While the loop sleeps, a clock that does not move by itself must be moved by another thread,
-    /// which then wakes `handle().reactor().waker()`; a clock moved by a task is seen at once.
+    /// which then wakes `handle().reactor().waker()`; a clock moved by a task is seen at once. A clock's
+    /// `now` is called right before the loop sleeps and must not wake tasks of the loop.
     ///
     /// # Errors
     /// As [`new`](Self::new).
