@@ -62,8 +62,12 @@ impl Client {
 
     /// As [`start`](Self::start), but nobody reads standard output.
     pub(crate) fn start_unread(command: &mut Command) -> Self {
+        Self::start_on(command.stdout(Stdio::piped()))
+    }
+
+    /// As [`start_unread`](Self::start_unread), but standard output is as `command` says.
+    pub(crate) fn start_on(command: &mut Command) -> Self {
         let mut child = command
-            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");

@@ -1,7 +1,10 @@
 //! The end: of input, by signals, and with streams that stall or are gone.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::os::fd::FromRawFd;
 use std::process::Stdio;
+use std::ptr::null_mut;
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, Verdict, command};
@@ -170,6 +173,53 @@ fn a_signal_ends_a_run_whose_output_stalls() {
         ended.stderr
     );
     server.kill();
+}
+
+#[test]
+fn a_signal_ends_a_run_on_a_terminal_that_stalls() {
+    let server = Server::start(Mode::Read);
+    let (mut master, slave) = terminal();
+    let stdout = slave.try_clone().expect("there are descriptors");
+    let client = Client::start_on(command(server.addr).stdin(slave).stdout(stdout));
+    // Nobody reads the terminal, so the verdicts fill it, until nothing is read from it either.
+    let input = lines(1_000_000);
+    let mut rest = input.as_slice();
+    let mut refused = 0;
+    while refused < 200 {
+        match master.write(rest) {
+            Ok(len) => (rest, refused) = (&rest[len..], 0),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
+                std::thread::sleep(Duration::from_millis(1));
+                refused += 1;
+            }
+        }
+    }
+    let signalled = Instant::now();
+    client.signal(libc::SIGTERM);
+    let ended = client.wait();
+    assert!(signalled.elapsed() < EXIT, "{:?}", signalled.elapsed());
+    assert_eq!(
+        ended.status.code(),
+        Some(1),
+        "verdicts could not be printed"
+    );
+    assert!(server.bytes() > 0, "lines were read from the terminal");
+    server.kill();
+}
+
+/// A terminal: the end for whoever sits at it, which does not block, and the end for programs.
+fn terminal() -> (File, File) {
+    let (mut master, mut slave) = (-1, -1);
+    let (name, settings, size) = (null_mut(), null_mut(), null_mut());
+    // SAFETY: the first two pointers are to live, writable integers; the others may be null.
+    let result = unsafe { libc::openpty(&raw mut master, &raw mut slave, name, settings, size) };
+    assert_eq!(result, 0, "there are terminals");
+    // SAFETY: F_SETFL takes an integer and no pointer; the descriptor is open.
+    let result = unsafe { libc::fcntl(master, libc::F_SETFL, libc::O_NONBLOCK) };
+    assert_eq!(result, 0, "terminals can be non-blocking");
+    // SAFETY: openpty has just made both descriptors, and nobody else has them.
+    unsafe { (File::from_raw_fd(master), File::from_raw_fd(slave)) }
 }
 
 #[test]
