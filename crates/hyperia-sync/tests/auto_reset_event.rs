@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::pin::pin;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
 
@@ -93,7 +94,10 @@ fn a_set_given_to_a_dropped_wait_goes_to_the_next_or_stays() {
 fn a_wait_may_be_dropped_at_every_poll() {
     let polls = drop_at_every_poll(
         || {
+            // Kept, so that the leak checker finds it.
+            static KEPT: Mutex<Vec<&'static AutoResetEvent>> = Mutex::new(Vec::new());
             let event: &'static AutoResetEvent = Box::leak(Box::default());
+            KEPT.lock().unwrap().push(event);
             ((event, Cell::new(false)), event.wait())
         },
         |(event, set), k| {

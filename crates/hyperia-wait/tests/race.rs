@@ -4,6 +4,7 @@
 use std::future::{Future, pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Mutex;
 use std::task::{Poll, Waker};
 
 use hyperia_test::{CountingWaker, drop_at_every_poll, poll_once};
@@ -50,7 +51,10 @@ fn the_loser_keeps_its_place_in_a_queue() {
 fn a_race_may_be_dropped_at_every_poll() {
     let polls = drop_at_every_poll(
         || {
+            // Kept, so that the leak checker finds it.
+            static KEPT: Mutex<Vec<&'static WaitQueue>> = Mutex::new(Vec::new());
             let queue: &'static WaitQueue = Box::leak(Box::default());
+            KEPT.lock().unwrap().push(queue);
             (queue, race(Box::pin(queue.wait()), pending::<()>()))
         },
         |queue, k| {

@@ -2,7 +2,6 @@
 #![cfg(not(hyperia_loom))]
 
 use std::future::Future;
-use std::mem;
 use std::panic::catch_unwind;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -217,8 +216,12 @@ impl<F: FnOnce() + Send + 'static> Wake for Once<F> {
     }
 }
 
+/// A queue that anything may borrow. Kept, so that the leak checker finds it.
 fn leaked() -> &'static WaitQueue {
-    Box::leak(Box::default())
+    static KEPT: Mutex<Vec<&'static WaitQueue>> = Mutex::new(Vec::new());
+    let queue = Box::leak(Box::default());
+    KEPT.lock().unwrap().push(queue);
+    queue
 }
 
 /// tokio issue 5396: `notify_all` works in batches and unlocks between them; who joins meanwhile was not
@@ -388,7 +391,9 @@ fn a_forgotten_wait_swallows_one_notification() {
     let queue = leaked();
     let (forgotten, _) = join(queue);
     let (mut next, counting) = join(queue);
-    mem::forget(forgotten);
+    // What `mem::forget` would do, but that the leak checker finds it.
+    static FORGOTTEN: Mutex<Vec<Pin<Box<Wait<'static>>>>> = Mutex::new(Vec::new());
+    FORGOTTEN.lock().unwrap().push(forgotten);
     assert!(queue.notify_one());
     assert_eq!(counting.wakes(), 0);
     assert!(queue.notify_one());
