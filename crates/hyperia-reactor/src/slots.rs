@@ -126,9 +126,10 @@ impl Slots {
     /// Takes a slot back from the registration that owned it.
     pub(crate) fn release(&self, slot: &Slot) {
         slot.word.retire();
-        // Nobody waits any more: waiting futures borrow the registration. A waker in a cell outlives its
-        // task's interest, and dropping it runs foreign code: before the lock, and before somebody else
-        // registers there.
+        // Nobody waits any more: waiting futures borrow the registration. (One that was forgotten stays in the
+        // queue, in memory that is pinned for ever, and is woken in vain when the next owner's futures are.)
+        // A waker in a cell outlives its task's interest, and dropping it runs foreign code: before the lock,
+        // and before somebody else registers there.
         let stale: [Option<Waker>; 2] = [
             slot.side(Direction::Read).cell.take(),
             slot.side(Direction::Write).cell.take(),

@@ -428,3 +428,32 @@ fn debug_output_names_what_is_ready() {
             .is_ready()
     );
 }
+
+#[test]
+fn a_forgotten_wait_is_woken_in_vain_and_harms_nobody() {
+    let mut reactor = Reactor::new().unwrap();
+    let (source, _peer) = pair(&reactor);
+    settle(&mut reactor);
+    let forgotten = CountingWaker::new();
+    let mut wait = Box::pin(source.readable());
+    assert!(poll_once(wait.as_mut(), &forgotten.waker()).is_pending());
+    // SAFETY: it is not moved again, and its memory is not reused before it is out of the queue.
+    let wait = Box::into_raw(unsafe { std::pin::Pin::into_inner_unchecked(wait) });
+    let memory = wait.cast::<u8>();
+    let layout = std::alloc::Layout::for_value(&source.readable());
+    drop(source);
+
+    // The slot's next owner.
+    let (source, mut peer) = pair(&reactor);
+    settle(&mut reactor);
+    let counting = CountingWaker::new();
+    let mut waiting = pin!(source.readable());
+    assert!(poll_once(waiting.as_mut(), &counting.waker()).is_pending());
+    peer.write_all(b"x").unwrap();
+    reactor.poll(None).unwrap();
+    assert_eq!((forgotten.wakes(), counting.wakes()), (1, 1));
+    assert!(poll_once(waiting, &counting.waker()).is_ready());
+    assert_eq!(forgotten.live(), 0);
+    // SAFETY: the box's memory, whose contents own nothing any more: the waker was moved out to be woken.
+    unsafe { std::alloc::dealloc(memory, layout) };
+}
