@@ -113,9 +113,11 @@ fn drive(mut reactor: Reactor, timers: &Timers, stop: &AtomicBool) {
             // Never seen; it ends the thread, and with the reactor all waits.
             panic!("the reactor cannot wait: {error}");
         }
-        // After a panic there may be more to do.
-        let now = timers.now();
-        overdue = catch_unwind(AssertUnwindSafe(|| timers.advance(now))).unwrap_or(true);
+        if timeout.is_some() {
+            let now = timers.now();
+            // After a panic there may be more to do.
+            overdue = catch_unwind(AssertUnwindSafe(|| timers.advance(now))).unwrap_or(true);
+        }
     }
 }
 
