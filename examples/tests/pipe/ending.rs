@@ -153,10 +153,7 @@ fn a_signal_ends_a_run_whose_output_stalls() {
         before,
         "lines were read although nobody takes their verdicts"
     );
-    match client.system_call() {
-        Some(call) => assert_eq!(call, libc::SYS_epoll_pwait2, "the loop is blocked"),
-        None => println!("skipped: the kernel does not tell where the loop sleeps"),
-    }
+    assert_not_blocked(&client);
     let signalled = Instant::now();
     client.signal(libc::SIGTERM);
     let ended = client.wait();
@@ -195,6 +192,7 @@ fn a_signal_ends_a_run_on_a_terminal_that_stalls() {
             }
         }
     }
+    assert_not_blocked(&client);
     let signalled = Instant::now();
     client.signal(libc::SIGTERM);
     let ended = client.wait();
@@ -206,6 +204,14 @@ fn a_signal_ends_a_run_on_a_terminal_that_stalls() {
     );
     assert!(server.bytes() > 0, "lines were read from the terminal");
     server.kill();
+}
+
+/// Whether the loop sleeps where it can be woken, and not in a write that nobody reads.
+fn assert_not_blocked(client: &Client) {
+    match client.system_call() {
+        Some(call) => assert_eq!(call, libc::SYS_epoll_pwait2, "the loop is blocked"),
+        None => println!("skipped: the kernel does not tell where the loop sleeps"),
+    }
 }
 
 /// A terminal: the end for whoever sits at it, which does not block, and the end for programs.
