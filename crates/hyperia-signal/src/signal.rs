@@ -1,6 +1,5 @@
 //! Names and numbers.
 use core::fmt;
-use libc::c_int;
 use std::io;
 
 /// Signals above this number do not exist.
@@ -16,7 +15,7 @@ pub(crate) const NUMBER_MAX: usize = 64;
 /// assert_eq!(Signal::from_raw(libc::SIGTERM), Signal::TERMINATE);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Signal(c_int);
+pub struct Signal(i32);
 
 impl Signal {
     /// SIGALRM: a timer of the system ran out.
@@ -43,12 +42,12 @@ impl Signal {
     pub const WINDOW_CHANGE: Self = Self(libc::SIGWINCH);
 
     /// The signal with this number, whatever it is; [`Signals::new`](crate::Signals::new) judges it.
-    pub const fn from_raw(number: c_int) -> Self {
+    pub const fn from_raw(number: i32) -> Self {
         Self(number)
     }
 
     /// The number.
-    pub const fn as_raw(self) -> c_int {
+    pub const fn as_raw(self) -> i32 {
         self.0
     }
 
