@@ -5,6 +5,9 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
+#[cfg(test)]
+mod tests;
+
 /// An address for the kernel to read.
 pub(crate) struct RawAddr {
     storage: Storage,

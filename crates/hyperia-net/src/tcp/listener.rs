@@ -13,6 +13,9 @@ use super::stream::TcpStream;
 use crate::attempt::{Socket, fd};
 use crate::sys::{option, socket};
 
+#[cfg(test)]
+mod tests;
+
 /// A socket that listens for TCP connections.
 ///
 /// # Running out of descriptors
