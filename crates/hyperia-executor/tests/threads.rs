@@ -265,6 +265,31 @@ fn wakes_and_spawns_of_other_threads_while_the_executor_is_dropped() {
 }
 
 #[test]
+fn an_executor_in_a_thread_local_drops_its_futures_when_the_thread_ends() {
+    thread_local! {
+        static EXECUTOR: LocalExecutor = executor();
+    }
+    let dropped_at = Arc::new(Mutex::new(Vec::new()));
+    let thread = thread::spawn({
+        let dropped_at = Arc::clone(&dropped_at);
+        move || {
+            EXECUTOR.with(|executor| {
+                let homesick = Homesick::new(&dropped_at);
+                executor
+                    .spawn(async move {
+                        let _homesick = homesick;
+                        pending::<()>().await;
+                    })
+                    .detach();
+                settle(executor);
+            });
+        }
+    });
+    thread.join().unwrap();
+    assert_eq!(dropped_at.lock().unwrap().len(), 1);
+}
+
+#[test]
 fn a_foreign_thread_drops_the_last_waker_of_a_detached_task() {
     let executor = executor();
     let dropped_at = Arc::new(Mutex::new(Vec::new()));

@@ -330,6 +330,36 @@ fn other_threads_spawn_and_wake_while_the_loop_sleeps() {
 }
 
 #[test]
+fn a_sleep_made_on_another_thread_ends_though_the_loop_sleeps_for_longer() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let timers = event_loop.handle().timers().clone();
+    let (sender, receiver) = channel::<Waker>();
+    let other = thread::spawn({
+        let timers = timers.clone();
+        move || {
+            let main = receiver.recv().unwrap();
+            hyperia_wait::block_on(timers.sleep(Duration::from_millis(1)));
+            main.wake();
+        }
+    });
+    let mut polls = 0;
+    event_loop.block_on(async {
+        let mut far = pin!(timers.sleep(1000 * SECOND));
+        poll_fn(|cx| {
+            polls += 1;
+            if polls == 2 {
+                return Poll::Ready(());
+            }
+            assert!(far.as_mut().poll(cx).is_pending());
+            sender.send(cx.waker().clone()).unwrap();
+            Poll::Pending
+        })
+        .await;
+    });
+    other.join().unwrap();
+}
+
+#[test]
 fn another_thread_wakes_the_main_future() {
     let mut event_loop = EventLoop::new().unwrap();
     for _ in 0..50 {
