@@ -26,7 +26,7 @@ use hyperia_rt::{EventLoop, LoopHandle};
 use hyperia_signal::{Signal, Signals};
 
 use crate::args::{Args, DEMO_ADDR, Load};
-use crate::samples::{Sample, picture, show};
+use crate::samples::{Sample, header, picture, show};
 
 /// Between two looks at the client's counters.
 const SAMPLE_PERIOD: Duration = Duration::from_millis(50);
@@ -174,17 +174,23 @@ async fn drain_on_signal(client: Client<Vec<u8>>, mut signals: Signals) -> io::R
 async fn watch(client: Client<Vec<u8>>, handle: LoopHandle, samples: Rc<RefCell<Vec<Sample>>>) {
     let timers = handle.timers();
     let start = timers.now();
-    let (mut before, mut last) = (client.stats(), start);
-    for count in 1.. {
-        timers.sleep_until(start + SAMPLE_PERIOD * count).await;
-        let (stats, now) = (client.stats(), timers.now());
-        let sample = Sample::between(&before, &stats, now - start, now - last);
-        samples.borrow_mut().push(sample);
+    // Where this fails nobody reads, here and below.
+    let _ = writeln!(io::stdout(), "{}", header());
+    // The last look, and the last one that was shown.
+    let mut last = (client.stats(), start);
+    let mut shown = last.clone();
+    for count in 1_u32.. {
+        timers.sleep(SAMPLE_PERIOD).await;
+        let look = (client.stats(), timers.now());
+        samples
+            .borrow_mut()
+            .push(Sample::between(&last, &look, start));
         if count.is_multiple_of(SAMPLES_PER_LINE) {
-            // As below: nobody reads.
-            let _ = show_live(&sample.line(&stats, now));
+            let line = Sample::between(&shown, &look, start).line(&look);
+            let _ = show_live(&line);
+            shown = look.clone();
         }
-        (before, last) = (stats, now);
+        last = look;
     }
 }
 

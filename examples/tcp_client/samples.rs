@@ -11,7 +11,10 @@ use textplots::{Chart, LabelBuilder, LabelFormat, Plot, Shape, TickDisplay, Tick
 const WIDTH: u32 = 140;
 const HEIGHT: u32 = 32;
 
-/// What happened between two looks at the client's counters.
+/// The client's counters, and the time of its clock when they were taken.
+pub(crate) type Look = (Stats, Duration);
+
+/// What happened between two looks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     /// When it ended, since the start of the run.
@@ -23,41 +26,79 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// The difference between two looks, taken `span` apart.
-    pub(crate) fn between(before: &Stats, after: &Stats, at: Duration, span: Duration) -> Self {
+    /// The difference between two looks, each with its time; the run began at `start`.
+    pub(crate) fn between(before: &Look, after: &Look, start: Duration) -> Self {
+        let ((before, earlier), (after, now)) = (before, after);
+        let span = (*now - *earlier).as_secs_f64();
         let latency = after.latency.since(&before.latency);
         Self {
-            at,
-            messages_per_s: (after.sent - before.sent) as f64 / span.as_secs_f64(),
-            bytes_per_s: (after.sent_bytes - before.sent_bytes) as f64 / span.as_secs_f64(),
+            at: *now - start,
+            messages_per_s: (after.sent - before.sent) as f64 / span,
+            bytes_per_s: (after.sent_bytes - before.sent_bytes) as f64 / span,
             p50: latency.quantile(0.5),
             p99: latency.quantile(0.99),
         }
     }
 
-    /// The live line. `now` is the time of the client's clock.
-    pub(crate) fn line(&self, stats: &Stats, now: Duration) -> String {
+    /// The live line, under [`header`]; `look` is the one that ended the sample.
+    pub(crate) fn line(&self, look: &Look) -> String {
+        let (stats, now) = look;
+        let connections = match stats.dialing {
+            0 => stats.live.to_string(),
+            dialing => format!("{} +{dialing}", stats.live),
+        };
         let breaker = match stats.breaker {
             BreakerState::Closed => "closed".to_owned(),
             BreakerState::Open { retry_at } => {
-                format!("open for {}", show_duration(retry_at.saturating_sub(now)))
+                format!("open {}", show_duration(retry_at.saturating_sub(*now)))
             }
             BreakerState::HalfOpen => "half-open".to_owned(),
         };
-        format!(
-            "{:6.2}s {:7.3} M msg/s {:7.1} MiB/s | queue {:4} | conn {} (+{} dialing) | \
-             reconnects {} | breaker {breaker} | p50 {} p99 {}",
-            self.at.as_secs_f64(),
-            self.messages_per_s / 1e6,
-            self.bytes_per_s / f64::from(1 << 20),
-            stats.queue_messages,
-            stats.live,
-            stats.dialing,
-            stats.reconnects,
-            show(self.p50),
-            show(self.p99),
-        )
+        columns([
+            &format!("{:.2}s", self.at.as_secs_f64()),
+            &format!("{:.3}", self.messages_per_s / 1e6),
+            &format!("{:.1}", self.bytes_per_s / f64::from(1 << 20)),
+            &stats.queue_messages.to_string(),
+            &connections,
+            &stats.reconnects.to_string(),
+            &breaker,
+            &show(self.p50),
+            &show(self.p99),
+        ])
     }
+}
+
+/// What stands above the live lines.
+pub(crate) fn header() -> String {
+    columns([
+        "time",
+        "M msg/s",
+        "MiB/s",
+        "queue",
+        "conn",
+        "reconnects",
+        "breaker",
+        "p50",
+        "p99",
+    ])
+}
+
+/// Less than 80 columns, so that the line fits where it is rewritten in place.
+fn columns(texts: [&str; 9]) -> String {
+    let [
+        time,
+        messages,
+        bytes,
+        queue,
+        connections,
+        reconnects,
+        breaker,
+        p50,
+        p99,
+    ] = texts;
+    format!(
+        "{time:>7}{messages:>9}{bytes:>9}{queue:>7}{connections:>6}{reconnects:>11}{breaker:>12}{p50:>9}{p99:>9}"
+    )
 }
 
 /// A duration, or a dash where nothing was measured.

@@ -100,8 +100,8 @@ fn the_client_drains_when_it_is_interrupted() {
         .expect("the program starts");
     let mut stdout = BufReader::new(child.stdout.take().expect("it is a pipe"));
     let mut text = String::new();
-    // Until the first live line.
-    while !text.contains("msg/s") {
+    // Until the first live line, which stands under the header.
+    while !text.contains("s\n") {
         assert_ne!(
             stdout.read_line(&mut text).expect("it prints text"),
             0,
