@@ -237,6 +237,9 @@ impl<M, D> Builder<M, D> {
 
     /// Whether messages that need a dial wait while the breaker is open; by default they fail at once as
     /// `Unsent(BreakerOpen)`.
+    ///
+    /// With it a full queue holds producers back while the server is down; without it they are told as fast as they
+    /// ask, which costs what their asking costs.
     pub fn wait_for_breaker(mut self, yes: bool) -> Self {
         self.policy.wait_for_breaker = yes;
         self

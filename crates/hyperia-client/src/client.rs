@@ -146,7 +146,7 @@ impl<M> Client<M> {
         }
     }
 
-    /// The counters, all of one moment. About a kilobyte is copied under the queue's lock: some times a second, not
+    /// The counters, all of one moment. Two kilobytes are copied under the queue's lock: some times a second, not
     /// per message.
     pub fn stats(&self) -> Stats {
         self.shared.queue.lock().snapshot()

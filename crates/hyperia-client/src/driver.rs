@@ -73,6 +73,9 @@ struct Desk<M> {
 ///
 /// Spawn it, or await it beside the producers. It may be moved to another thread, and to another task between polls.
 ///
+/// # Panics
+/// If it is polled after it completed.
+///
 /// # Cancel safety
 /// Dropped at any point, it settles every message at once, without unwinding: one of which a byte was written as
 /// `Unknown(Closed)`, all others as `Unsent(Closed)`. Later calls of the client get `Unsent(Closed)`.

@@ -26,6 +26,9 @@
 //! # Cost
 //! One read-modify-write per wake-up; one per poll of the driver, none if no bit is set.
 
+#[cfg(all(test, hyperia_loom))]
+mod loom;
+
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 

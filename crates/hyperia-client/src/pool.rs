@@ -493,11 +493,12 @@ impl Pool {
             if self.total() >= self.policy.connections_max || self.dialing >= self.dials_max() {
                 return usize::MAX;
             }
-            if none && !self.policy.wait_for_breaker {
-                if let Gate::Open { retry_at } = self.breaker.state(now) {
-                    self.fail_all(Reason::BreakerOpen { retry_at });
-                    return 1;
-                }
+            if none
+                && !self.policy.wait_for_breaker
+                && let Gate::Open { retry_at } = self.breaker.state(now)
+            {
+                self.fail_all(Reason::BreakerOpen { retry_at });
+                return 1;
             }
             if now < self.retry_at {
                 self.arm(self.retry_at);

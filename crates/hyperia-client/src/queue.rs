@@ -179,7 +179,7 @@ impl<M> Queue<M> {
         }
         Accepted {
             wake,
-            sample: (number % SAMPLE_EVERY == 0).then_some(number),
+            sample: number.is_multiple_of(SAMPLE_EVERY).then_some(number),
             ticket,
         }
     }

@@ -1,5 +1,8 @@
 //! What the handles and the driver have in common.
 
+#[cfg(all(test, hyperia_loom))]
+mod loom;
+
 use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ pub trait Connector: Send + 'static {
 
 /// A connection: an ordered stream of bytes in each direction.
 ///
-/// One task polls all four methods with the same waker; after `Pending`, that waker is woken when the method that
+/// One task polls all methods with the same waker; after `Pending`, that waker is woken when the method that
 /// returned it can make progress.
 ///
 /// # What the client relies on

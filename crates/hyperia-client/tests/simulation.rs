@@ -28,20 +28,24 @@ impl Random {
 /// A producer's call under way. Boxed futures that own a clone of the client.
 type Call<T> = Task<std::pin::Pin<Box<dyn Future<Output = T>>>>;
 
-fn enqueue(client: &Client<Message>, message: Message) -> Call<Result<(), Unsent<Message>>> {
+fn enqueue(client: &Client<Message>, message: Message) -> EnqueueCall {
     let client = client.clone();
     Task::new(Box::pin(async move { client.enqueue(message).await }))
 }
 
-fn send(client: &Client<Message>, message: Message) -> Call<Result<(), SendError<Message>>> {
+fn send(client: &Client<Message>, message: Message) -> SendCall {
     let client = client.clone();
     Task::new(Box::pin(async move { client.send(message).await }))
 }
 
-fn flush(client: &Client<Message>) -> Call<Result<(), FlushError>> {
+fn flush(client: &Client<Message>) -> FlushCall {
     let client = client.clone();
     Task::new(Box::pin(async move { client.flush().await }))
 }
+
+type EnqueueCall = Call<Result<(), Unsent<Message>>>;
+type SendCall = Call<Result<(), SendError<Message>>>;
+type FlushCall = Call<Result<(), FlushError>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
@@ -63,9 +67,9 @@ struct Life {
     bench: Bench,
     fates: Vec<Fate>,
     order: Vec<u32>,
-    enqueues: VecDeque<(u32, Call<Result<(), Unsent<Message>>>)>,
-    sends: Vec<(u32, Call<Result<(), SendError<Message>>>)>,
-    flushes: Vec<Call<Result<(), FlushError>>>,
+    enqueues: VecDeque<(u32, EnqueueCall)>,
+    sends: Vec<(u32, SendCall)>,
+    flushes: Vec<FlushCall>,
     connections: usize,
     ended: bool,
 }

@@ -200,6 +200,9 @@ fn i22_a_server_that_comes_back_gets_what_waited_for_it() {
             let server = first.take().unwrap();
             server.cut();
             server.stop();
+            while client.stats().live > 0 {
+                handle.timers().sleep(ms(1)).await; // until the loss is seen
+            }
             client.enqueue(b"second\n".to_vec()).await.unwrap();
             handle.timers().sleep(ms(50)).await;
             *second.lock().unwrap() = Some(Server::start(addr, 0));
@@ -208,9 +211,8 @@ fn i22_a_server_that_comes_back_gets_what_waited_for_it() {
     );
     let server = after.lock().unwrap().take().unwrap();
     let bytes = server.stop().concat();
-    // Written before the loss was seen, it may have died with the connection; else it must be there.
     assert!(stats.sent == 2 && stats.unsent == 0, "{stats:?}");
-    assert!(bytes.is_empty() || bytes == b"second\n");
+    assert_eq!(bytes, b"second\n");
     assert!(stats.dials_failed > 0 && stats.reconnects == 1, "{stats:?}");
 }
 
@@ -352,7 +354,7 @@ fn i36_a_peer_that_does_not_read_stops_the_producer() {
         |client, handle| async move {
             // 64 KiB messages into two stalled sockets: the kernel takes a few megabytes, then nothing.
             let mut stuck = 0;
-            while stuck < 20 {
+            while stuck < 100 {
                 if client.try_enqueue(vec![7; 65_536]).is_ok() {
                     stuck = 0;
                 } else {
@@ -370,7 +372,7 @@ fn i36_a_peer_that_does_not_read_stops_the_producer() {
     );
     assert_eq!(stats.accepted, stats.sent + stats.unsent + stats.unknown);
     assert_eq!(verdicts.len() as u64, stats.accepted);
-    assert!(stats.unsent > 0);
+    assert!(stats.unsent + stats.unknown > 0, "{stats:?}");
     drop(proxy);
     server.stop();
 }

@@ -188,6 +188,10 @@ impl<F: Future> Task<F> {
         None
     }
 
+    pub(crate) fn wakes(&self) -> usize {
+        self.waker.wakes()
+    }
+
     pub(crate) fn is_woken(&self) -> bool {
         self.seen != Some(self.waker.wakes())
     }

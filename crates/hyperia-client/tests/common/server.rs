@@ -23,16 +23,18 @@ impl Server {
         let (stopped, known) = (Arc::clone(&stop), Arc::clone(&streams));
         let thread = std::thread::spawn(move || {
             let mut readers = Vec::new();
-            for stream in listener.incoming() {
+            while let Ok((mut stream, _)) = listener.accept() {
                 if stopped.load(SeqCst) {
-                    break;
+                    // Whoever is in the queue still counts; then there is nobody left to wait for.
+                    listener.set_nonblocking(true).unwrap();
+                    stream.set_nonblocking(false).unwrap();
                 }
-                let mut stream = stream.unwrap();
                 known.lock().unwrap().push(stream.try_clone().unwrap());
                 readers.push(std::thread::spawn(move || {
                     let _ = stream.write_all(&vec![1; greeting]);
                     let mut bytes = Vec::new();
                     let _ = stream.read_to_end(&mut bytes);
+                    let _ = stream.shutdown(std::net::Shutdown::Both); // the list has a clone of it
                     bytes
                 }));
             }
@@ -55,8 +57,14 @@ impl Server {
         self.addr
     }
 
-    /// Cuts every connection there is.
+    /// Cuts every connection there is; waits until there is one, because a connect can be faster than an accept.
     pub(crate) fn cut(&self) {
+        for _ in 0..5_000 {
+            if !self.streams.lock().unwrap().is_empty() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         for stream in self.streams.lock().unwrap().drain(..) {
             let _ = stream.shutdown(std::net::Shutdown::Both);
         }

@@ -126,7 +126,7 @@ fn i12_the_last_failed_attempt_fails_everything_once_and_the_next_message_begins
     let mut now = ms(0);
     for cycle in 0..3 {
         for attempt in 1..=3 {
-            now = now + ms(200);
+            now += ms(200);
             pool.timer(now, 0);
             pool.evaluate(1, now);
             let ids = dials(&mut pool);
