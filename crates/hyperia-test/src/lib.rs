@@ -24,7 +24,7 @@ mod waker;
 pub use every_poll::{drop_at_every_poll, poll_once};
 pub use forever::forever;
 #[cfg(hyperia_loom)]
-pub use model::{model, model_roles};
+pub use model::{model, model_roles, model_roles_in_main, model_roles_spawned};
 pub use waker::{CountingWaker, PanicOn, PanicWaker};
 
 #[cfg(doctest)]
