@@ -7,7 +7,6 @@
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, Builder, JoinHandle, current};
 use core::fmt;
-use core::time::Duration;
 use hyperia_reactor::{Handle, Reactor};
 use hyperia_timer::{Clock, MonotonicClock, Timers};
 use std::io;
@@ -97,17 +96,13 @@ impl DriverThread {
 /// The driver's thread: what [`EventLoop::block_on`](crate::EventLoop::block_on) does, without tasks.
 fn drive(mut reactor: Reactor, timers: &Timers, stop: &AtomicBool) {
     let _driving = hyperia_wait::driving();
-    let mut overdue = false;
     // ORDERING: Relaxed; see the header.
     while !stop.load(Relaxed) {
-        let timeout = if overdue {
-            Some(Duration::ZERO)
-        } else {
-            let deadline = timers.next_deadline();
-            deadline.map(|deadline| deadline.saturating_sub(timers.now()))
-        };
+        let deadline = timers.next_deadline();
+        let timeout = deadline.map(|deadline| deadline.saturating_sub(timers.now()));
         // Wakers are called in either of the two; each calls the others of its batch before a panic
-        // goes on, and has no state that a panic could leave half done.
+        // goes on, and has no state that a panic could leave half done. Timers that were not reached
+        // make the next deadline one that has passed.
         let polled = catch_unwind(AssertUnwindSafe(|| reactor.poll(timeout)));
         if let Ok(Err(error)) = polled {
             // Never seen; it ends the thread, and with the reactor all waits.
@@ -115,8 +110,8 @@ fn drive(mut reactor: Reactor, timers: &Timers, stop: &AtomicBool) {
         }
         if timeout.is_some() {
             let now = timers.now();
-            // After a panic there may be more to do.
-            overdue = catch_unwind(AssertUnwindSafe(|| timers.advance(now))).unwrap_or(true);
+            // The hook has reported a panic.
+            let _ = catch_unwind(AssertUnwindSafe(|| timers.advance(now)));
         }
     }
 }

@@ -126,8 +126,6 @@ impl EventLoop {
         let mut cx = Context::from_waker(&waker);
         // The first poll needs no wake.
         self.main.set();
-        // Whether timers are due that were not reached yet.
-        let mut overdue = false;
         loop {
             // 1. Tasks, the main future among them.
             let mut busy = false;
@@ -144,7 +142,7 @@ impl EventLoop {
             }
             // 2. How long there is nothing else to do.
             let timers = self.handle.timers();
-            let timeout = if busy || overdue {
+            let timeout = if busy {
                 Some(Duration::ZERO)
             } else {
                 let deadline = timers.next_deadline();
@@ -155,9 +153,10 @@ impl EventLoop {
                 panic!("the reactor cannot wait: {error}");
             }
             // 4. Timers; they and the I/O have woken tasks. Where there was no deadline, nothing is due,
-            //    and the clock need not be read.
+            //    and the clock need not be read. What is due and left over makes the next deadline one
+            //    that has passed.
             if timeout.is_some() {
-                overdue = timers.advance(timers.now());
+                timers.advance(timers.now());
             }
         }
     }

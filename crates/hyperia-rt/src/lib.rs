@@ -28,21 +28,21 @@
 //!         async move { timers.sleep(Duration::from_millis(1)).await }
 //!     });
 //!
-//!     let mut overdue = false;
 //!     while !main.is_finished() {
 //!         // 1. Tasks, as many as may keep I/O waiting.
 //!         let busy = executor.run(64);
 //!         // 2. How long there is nothing else to do. Asked right before the wait: from here on an
 //!         //    earlier deadline calls.
-//!         let timeout = if busy || overdue {
+//!         let timeout = if busy {
 //!             Some(Duration::ZERO)
 //!         } else {
 //!             timers.next_deadline().map(|deadline| deadline.saturating_sub(timers.now()))
 //!         };
 //!         // 3. Until then, I/O. It wakes tasks, which become ready.
 //!         reactor.poll(timeout)?;
-//!         // 4. Timers wake tasks too. If there are very many, the rest comes after the next look at I/O.
-//!         overdue = timers.advance(timers.now());
+//!         // 4. Timers wake tasks too. If very many are due, the rest makes the next deadline one that
+//!         //    has passed, and comes after a look at I/O.
+//!         timers.advance(timers.now());
 //!     }
 //!     Ok(())
 //! }

@@ -6,7 +6,7 @@
 use hyperia_net::{TcpListener, TcpStream};
 use hyperia_rt::EventLoop;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read, Write};
 use std::process::Command;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ fn scenario() {
         Ok("idle") => idle(),
         Ok("tasks") => tasks(),
         Ok("ping-pong") => ping_pong().unwrap(),
+        Ok("peer") => peer().unwrap(),
         Ok(other) => panic!("no such scenario: {other}"),
         Err(_) => {}
     }
@@ -88,6 +89,41 @@ fn ping_pong() -> io::Result<()> {
         drop(echo);
         Ok(())
     })
+}
+
+/// One byte from a peer and back to it; the loop sleeps in between.
+fn peer() -> io::Result<()> {
+    let mut event_loop = EventLoop::new()?;
+    let handle = event_loop.handle().clone();
+    let listener = TcpListener::bind(handle.reactor(), ([127, 0, 0, 1], 0).into())?;
+    let addr = listener.local_addr()?;
+    let peer = std::thread::spawn(move || {
+        let mut stream = std::net::TcpStream::connect(addr)?;
+        let mut byte = [0];
+        for _ in 0..ROUND_TRIPS + 2 {
+            // The loop has gone to sleep by now, more often than not.
+            std::thread::sleep(Duration::from_micros(100));
+            stream.write_all(b"x")?;
+            stream.read_exact(&mut byte)?;
+        }
+        io::Result::Ok(())
+    });
+    event_loop.block_on(async {
+        let (stream, _) = listener.accept().await?;
+        let echo = handle.spawn(async move {
+            let mut byte = [0; 64];
+            for round in 0..ROUND_TRIPS + 2 {
+                if round == 1 || round == ROUND_TRIPS + 1 {
+                    mark();
+                }
+                let count = stream.read(&mut byte).await?;
+                stream.write_all(&byte[..count]).await?;
+            }
+            io::Result::Ok(())
+        });
+        echo.await
+    })?;
+    peer.join().expect("the peer does not panic")
 }
 
 /// How often each system call was made between the marks, or `None` where strace cannot run.
@@ -169,6 +205,19 @@ fn a_round_trip_over_loopback_makes_six_calls() {
         );
         println!(
             "{:.2} calls per round trip",
+            all as f64 / ROUND_TRIPS as f64
+        );
+    }
+}
+
+#[test]
+fn a_byte_from_a_peer_and_back_makes_three_calls() {
+    if let Some(calls) = trace("peer") {
+        // Were the loop called by its own wakes, a fourth would be a look at nothing.
+        let all: usize = calls.values().sum();
+        assert!(all <= 3 * ROUND_TRIPS + 8, "{calls:?}");
+        println!(
+            "{:.2} calls per byte and back",
             all as f64 / ROUND_TRIPS as f64
         );
     }
