@@ -11,8 +11,8 @@
 //!
 //! # Invariants
 //! 1. `local` is touched by the thread `owner` alone, and never twice at the same time: every access
-//!    goes through [`Shared::local`], which checks the thread, and whose closures call nothing but
-//!    collections of ours.
+//!    goes through `local`, which checks the thread, or `local_unchecked`, whose callers have done so or
+//!    cannot leave it; and no closure given to these calls anything but collections.
 //! 2. A runnable of a task whose future is not `Send` is in `ready`, in `inbox`, being run by `owner`,
 //!    or in the hands of a thread that is about to push it. Nothing else ever drops or runs it.
 //! 3. While `inbox` is open every such push succeeds; it is closed only when the list is empty, and
