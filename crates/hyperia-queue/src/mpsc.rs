@@ -123,6 +123,9 @@ impl<T> Producer<T> {
     /// # Errors
     /// [`PushError::Closed`], if the queue is closed and `values` has any; they stay where they are.
     ///
+    /// # Panics
+    /// If there are more than `isize::MAX` values, which then are zero-sized; they stay where they are.
+    ///
     /// # Complexity
     /// One read-modify-write for all of them.
     pub fn push_many(&self, values: &mut Vec<T>) -> Result<usize, PushError<()>> {

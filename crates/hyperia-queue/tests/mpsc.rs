@@ -63,6 +63,23 @@ fn a_close_at_every_place_of_a_block_keeps_what_came_before() {
 }
 
 #[test]
+fn more_zero_sized_values_than_any_allocation_has_bytes_are_refused() {
+    let (producer, mut consumer) = unbounded();
+    producer.push(()).unwrap();
+    let mut values = vec![(); usize::MAX];
+    let payload = catch_unwind(AssertUnwindSafe(|| producer.push_many(&mut values))).unwrap_err();
+    assert_eq!(
+        payload.downcast_ref(),
+        Some(&"at most isize::MAX values at once")
+    );
+    assert_eq!(values.len(), usize::MAX);
+    producer.push(()).unwrap();
+    assert_eq!(consumer.pop(), Ok(()));
+    assert_eq!(consumer.pop(), Ok(()));
+    assert_eq!(consumer.pop(), Err(PopError::Empty));
+}
+
+#[test]
 fn dropping_the_last_producer_closes() {
     let (producer, mut consumer) = unbounded();
     let other = producer.clone();

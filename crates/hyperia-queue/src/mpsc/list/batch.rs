@@ -20,6 +20,11 @@ impl<T> List<T> {
         if count == 0 {
             return Ok(0);
         }
+        // Only values without a size come in greater numbers; the sum below would overflow.
+        assert!(
+            count <= isize::MAX as usize,
+            "at most isize::MAX values at once"
+        );
         // A chain of blocks of our own, `brought` long.
         let (mut first, mut brought) = (ptr::null_mut(), 0);
         // ORDERING: Acquire for the answer `Closed`, as in `push_slow`; it pairs with the Release
