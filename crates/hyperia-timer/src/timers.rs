@@ -108,8 +108,9 @@ impl Shared {
         self.inner.lock()
     }
 
+    /// The clock's time, which is before [`NEVER`] whatever the clock shows.
     pub(crate) fn now(&self) -> u64 {
-        nanos(self.clock.now())
+        nanos(self.clock.now()).min(NEVER - 1)
     }
 
     /// Tells the driver to ask for the next deadline again. Never under the lock.
@@ -248,7 +249,8 @@ impl Timers {
     ///
     /// Hands out or moves at most 256 sleeps, sixteen wakers at a time. Empty time costs nothing.
     pub fn advance(&self, now: Duration) -> bool {
-        let now = nanos(now);
+        // What is fired is compared with this: never does not come.
+        let now = nanos(now).min(NEVER - 1);
         let mut budget = Budget::new(ADVANCE_BUDGET);
         loop {
             let mut wakers = WakeBatch::new();

@@ -334,6 +334,20 @@ fn never_is_never() {
 }
 
 #[test]
+fn never_does_not_come_at_the_end_of_the_clock_either() {
+    let driver = Driver::new();
+    let mut fired = pin!(driver.timers.sleep(SECOND));
+    assert!(noop(fired.as_mut()).is_pending());
+    driver.to(Duration::MAX);
+    fired.as_mut().reset(Duration::MAX);
+    assert!(noop(fired).is_pending());
+    assert!(noop(pin!(driver.timers.sleep(Duration::MAX))).is_pending());
+    assert!(noop(pin!(driver.timers.sleep_until(Duration::MAX))).is_pending());
+    let last = Duration::from_nanos(u64::MAX - 1);
+    assert!(noop(pin!(driver.timers.sleep_until(last))).is_ready());
+}
+
+#[test]
 fn dropping_sleeps_leaves_nothing_behind() {
     let driver = Driver::new();
     let task = CountingWaker::new();
