@@ -137,40 +137,49 @@ impl WakerCell {
     /// If the waker's clone or wake does, or the drop of the one before; the cell stays usable, and in the
     /// last case `waker` is registered.
     pub fn register(&self, waker: &Waker) {
-        // Dropped at the end of this call: a panic in there comes after the registration.
-        let mut old = None;
-        // ORDERING: only a guess which path is shorter; the claims below check it.
+        // ORDERING: only a guess which path is shorter; the claims check it.
         if self.state.load(Relaxed) == REGISTERED {
-            if !self.claim(REGISTERED) {
-                return waker.wake_by_ref();
-            }
-            let same = self.slot.with_mut(|slot| {
-                // SAFETY: `claim` made this thread the owner of the slot (invariant 1).
-                let slot = unsafe { &mut *slot };
-                if slot.as_ref().is_some_and(|old| old.will_wake(waker)) {
-                    return true;
-                }
-                old = slot.take();
-                false
-            });
-            if same {
-                self.release(REGISTERED);
-                return;
-            }
-            if self.release(EMPTY)
-                && let Some(old) = old.take()
-            {
-                old.wake();
-            }
+            return self.register_again(waker);
         }
+        self.fill(waker);
+    }
+
+    /// Registers where a waker was registered a moment ago.
+    fn register_again(&self, waker: &Waker) {
+        if !self.claim(REGISTERED) {
+            return waker.wake_by_ref();
+        }
+        let old = self.slot.with_mut(|slot| {
+            // SAFETY: `claim` made this thread the owner of the slot (invariant 1).
+            let slot = unsafe { &mut *slot };
+            slot.take_if(|old| !old.will_wake(waker))
+        });
+        let Some(old) = old else {
+            self.release(REGISTERED);
+            return;
+        };
+        if self.release(EMPTY) {
+            // A `take` came by and found nothing: it was meant for this one.
+            old.wake();
+            return self.fill(waker);
+        }
+        self.fill(waker);
+        // Last, so that a panic in there comes after the registration.
+        drop(old);
+    }
+
+    /// Registers where nobody was registered a moment ago.
+    #[inline]
+    fn fill(&self, waker: &Waker) {
         // User code, so it runs before the claim.
         let new = waker.clone();
         if !self.claim(EMPTY) {
             return waker.wake_by_ref();
         }
         self.slot.with_mut(|slot| {
-            // SAFETY: as above; the slot is empty in state `EMPTY`, so nothing is dropped here.
-            unsafe { *slot = Some(new) };
+            // SAFETY: `claim` made this thread the owner of the slot (invariant 1). It is empty in state
+            // `EMPTY` (invariant 2), so what is overwritten needs no drop.
+            unsafe { slot.write(Some(new)) };
         });
         self.release(REGISTERED);
     }

@@ -152,24 +152,37 @@ impl<T> Channel<T> {
             return Err(state);
         }
         if state & me.waker != 0 {
-            // SAFETY: the bit says that a waker was written, by this side. The other one may be moving it
-            // out: then these are the bits of a waker about to be woken, and `will_wake` looks at nothing
-            // but these bits.
-            let same = self.wakers[me.slot]
-                .with(|slot| unsafe { (*slot).assume_init_ref().will_wake(waker) });
-            if same {
-                return Ok(());
-            }
+            return self.register_again(me, waker);
+        }
+        // User code, so it runs before anything is changed.
+        self.publish(me, waker.clone(), state)
+    }
+
+    /// Registers `waker` where one is registered already.
+    fn register_again(&self, me: Side, waker: &Waker) -> Result<(), u32> {
+        // SAFETY: the bit says that a waker was written, by this side. The other one may be moving it out:
+        // then these are the bits of a waker about to be woken, and `will_wake` looks at nothing but them.
+        let same =
+            self.wakers[me.slot].with(|slot| unsafe { (*slot).assume_init_ref().will_wake(waker) });
+        if same {
+            return Ok(());
         }
         // User code, so it runs before anything is changed.
         let new = waker.clone();
+        // Dropped at the end: a panic in there comes after the registration.
         let _old = self.unregister(me)?;
+        self.publish(me, new, self.state())
+    }
+
+    /// Puts `waker` into the empty slot of `me` and sets its bit; the state was `state` a moment ago.
+    fn publish(&self, me: Side, waker: Waker, state: u32) -> Result<(), u32> {
         // SAFETY: the WAKER bit is clear, so the slot is this side's, and empty (invariant 2).
-        self.wakers[me.slot].with_mut(|slot| unsafe { *slot = MaybeUninit::new(new) });
-        self.change(me, |state| state | me.waker).inspect_err(|_| {
-            // SAFETY: the bit was not set, so nobody else has seen the waker (invariant 2).
-            drop(unsafe { self.take_waker(me) });
-        })
+        self.wakers[me.slot].with_mut(|slot| unsafe { *slot = MaybeUninit::new(waker) });
+        self.change(me, state, |state| state | me.waker)
+            .inspect_err(|_| {
+                // SAFETY: the bit was not set, so nobody else has seen the waker (invariant 2).
+                drop(unsafe { self.take_waker(me) });
+            })
     }
 
     /// Takes this side's waker back, if there is one.
@@ -178,18 +191,17 @@ impl<T> Channel<T> {
     ///
     /// The state, if the other side has ended: the waker, if any, is that side's.
     pub(super) fn unregister(&self, me: Side) -> Result<Option<Waker>, u32> {
-        // ORDERING: this bit is changed by this side only.
-        if self.state.load(Relaxed) & me.waker == 0 {
+        let state = self.state();
+        if state & me.waker == 0 {
             return Ok(None);
         }
-        self.change(me, |state| state & !me.waker)?;
+        self.change(me, state, |state| state & !me.waker)?;
         // SAFETY: this side has written the waker and has just cleared the bit (invariant 2).
         Ok(Some(unsafe { self.take_waker(me) }))
     }
 
-    /// Changes the state unless the other side has ended.
-    fn change(&self, me: Side, f: impl Fn(u32) -> u32) -> Result<(), u32> {
-        let mut state = self.state();
+    /// Changes the state, which was `state` a moment ago, unless the other side has ended.
+    fn change(&self, me: Side, mut state: u32, f: impl Fn(u32) -> u32) -> Result<(), u32> {
         while !me.is_alone(state) {
             // ORDERING: Release publishes a waker just written to the `end` of the other side. On failure
             // Acquire: if that is why, the state is returned and acted on as in `state`.

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use hyperia_test::{CountingWaker, model_roles, poll_once};
+use hyperia_test::{CountingWaker, model_roles, model_roles_in_main, poll_once};
 use hyperia_wait::{Closed, Wait, WaitQueue, block_on};
 use loom::sync::atomic::Ordering::Relaxed;
 use loom::sync::atomic::{AtomicBool, AtomicUsize};
@@ -152,7 +152,7 @@ fn a_wait_meets_a_notification() {
 /// Catches a second notification that coalesces with the stored token and is not carried by it.
 #[test]
 fn notifications_that_coalesce_carry_both_conditions() {
-    model_roles(
+    model_roles_in_main(
         "WaitQueue: poll | notify_one | notify_one",
         200,
         make,
@@ -181,7 +181,7 @@ fn notifications_that_coalesce_carry_both_conditions() {
 /// when the notifier found nobody and wrote nothing.
 #[test]
 fn a_condition_and_notify_all_reach_every_waiter() {
-    model_roles(
+    model_roles_in_main(
         "WaitQueue: poll | poll | notify_all",
         200,
         make,
@@ -266,7 +266,7 @@ fn a_poll_with_the_same_waker_may_meet_a_notifier() {
 /// Catches a waiter that `close` misses because it joins meanwhile.
 #[test]
 fn close_reaches_everybody() {
-    model_roles(
+    model_roles_in_main(
         "WaitQueue: poll | poll | close",
         200,
         make,
@@ -388,7 +388,7 @@ fn dropping_the_head_while_it_is_notified_wakes_the_next() {
 /// The same, with a third who joins meanwhile and may be the next.
 #[test]
 fn dropping_a_lone_wait_while_it_is_notified_reaches_whoever_joins() {
-    model_roles(
+    model_roles_in_main(
         "WaitQueue: drop | notify_one | poll",
         200,
         || {
@@ -425,7 +425,7 @@ fn two_neighbours_may_leave_at_once() {
             no_waker_is_left(shared);
         },
     );
-    model_roles(
+    model_roles_in_main(
         "WaitQueue: drop the first | drop the second | notify_one",
         200,
         make_waiting,

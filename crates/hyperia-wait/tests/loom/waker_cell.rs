@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyperia_test::{CountingWaker, model_roles};
+use hyperia_test::{CountingWaker, model_roles, model_roles_in_main};
 use hyperia_wait::WakerCell;
 use loom::sync::atomic::Ordering::Relaxed;
 use loom::sync::atomic::{AtomicBool, AtomicUsize};
@@ -121,7 +121,7 @@ fn a_task_that_is_woken_sees_the_condition() {
 /// in place of the read-modify-write at the end of `take`: tokio PR 7450).
 #[test]
 fn a_wake_during_a_wake_is_carried_on() {
-    model_roles(
+    model_roles_in_main(
         "WakerCell: register | wake | wake",
         200,
         || {
@@ -195,7 +195,7 @@ fn a_wake_during_the_same_registration_again_is_not_lost() {
 /// Catches two registrants in the slot at once, and one that goes away neither stored nor woken.
 #[test]
 fn of_two_registrants_one_is_stored_or_both_are_woken() {
-    model_roles(
+    model_roles_in_main(
         "WakerCell: register | register | wake",
         200,
         make,
