@@ -38,6 +38,7 @@ use std::sync::Arc;
 /// hyperia_wait::block_on(sleep); // any executor will do
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[must_use = "dropping it stops the thread"]
 pub struct DriverThread {
     reactor: Handle,
     timers: Timers,
