@@ -171,6 +171,27 @@ fn i8_a_flush_across_a_disconnect_fails_and_says_how_many() {
 }
 
 #[test]
+fn a_flush_does_not_answer_for_what_was_accepted_after_it() {
+    let mut bench = Bench::new(|builder| builder.max_connections(2).max_dials(1));
+    bench.net.lock().window = 3;
+    bench.enqueue(b"before");
+    bench.run();
+    let client = bench.client.clone();
+    let mut flush = Task::new(client.flush());
+    assert!(flush.run().is_none());
+    bench.enqueue(b"after"); // on a connection of its own
+    bench.run();
+    assert_eq!(bench.net.len(), 2);
+    bench.net.reset(1);
+    bench.run();
+    assert_eq!(bench.verdict_of(b"after"), [Verdict::Unknown(RESET)]);
+    bench.net.open_window(0, 100);
+    bench.run();
+    assert_eq!(bench.verdict_of(b"before"), [Verdict::Ok]);
+    assert_eq!(flush.run(), Some(Ok(())));
+}
+
+#[test]
 fn flushes_wait_for_what_was_accepted_before_them_and_no_more() {
     let mut bench = Bench::new(|builder| builder.max_connections(1));
     bench.net.lock().window = 0;
