@@ -148,7 +148,7 @@ fn benches(context: &Context<'_>, tally: &mut Tally<'_>) {
         if package.targets("bench").next().is_some() || peers {
             // Without criterion's `--bench` flag every bench runs once.
             let mut command = context.workspace.cargo(&["test", "--benches", "-p", name]);
-            cases::build_and_run(command.args(features), &[], cases::DEADLINE, tally);
+            cases::build_and_run(command.args(features), &[], &[], cases::DEADLINE, tally);
         }
     }
 }

@@ -12,13 +12,14 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(180);
 /// Unit and integration tests of the default members. A plain `cargo test` builds the examples, too,
 /// some of which are run as processes by their tests.
 pub(super) fn tests(context: &Context<'_>, tally: &mut Tally<'_>) {
-    build_and_run(&mut context.cargo(&["test"]), &[], DEADLINE, tally);
+    build_and_run(&mut context.cargo(&["test"]), &[], &[], DEADLINE, tally);
 }
 
 /// Builds the test binaries of `command` and runs each under the deadline.
 pub(super) fn build_and_run(
     command: &mut Command,
     args: &[&str],
+    environment: &[(&str, &str)],
     deadline: Duration,
     tally: &mut Tally<'_>,
 ) -> Vec<Ran> {
@@ -31,7 +32,7 @@ pub(super) fn build_and_run(
     };
     let mut all = Vec::new();
     for binary in binaries {
-        let ran = suite::run(&binary, args, &[], deadline);
+        let ran = suite::run(&binary, args, environment, deadline);
         let time = ran.outcome.time.as_secs_f64();
         if ran.passed + ran.failures.len() + ran.ignored > 0 {
             let ignored = match ran.ignored {

@@ -28,7 +28,7 @@ pub(super) fn loom(context: &Context<'_>, tally: &mut Tally<'_>) {
         );
         let mut command = loom_cargo(context.workspace, &["test", "--release", "-p", name]);
         let command = command.args(targets(package));
-        let ran = cases::build_and_run(command, &["--show-output"], DEADLINE, tally);
+        let ran = cases::build_and_run(command, &["--show-output"], &[], DEADLINE, tally);
         let said: String = ran.iter().map(|ran| ran.outcome.stdout.as_str()).collect();
         match count(&said) {
             Ok((models, executions)) => {
@@ -108,7 +108,7 @@ pub(super) fn shuttle(context: &Context<'_>, tally: &mut Tally<'_>) {
             .args(["-p", &package.name])
             .env("RUSTFLAGS", "--cfg hyperia_shuttle");
         command.env("CARGO_TARGET_DIR", context.workspace.target.join("shuttle"));
-        cases::build_and_run(&mut command, &[], DEADLINE, tally);
+        cases::build_and_run(&mut command, &[], &[], DEADLINE, tally);
     }
     if !found {
         tally.no_cases("shuttle");
