@@ -1,5 +1,5 @@
 //! What users of `AutoResetEvent` can rely on.
-#![cfg(not(hyperia_loom))]
+#![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::cell::Cell;
 use std::pin::pin;

@@ -1,5 +1,5 @@
 //! Everything under executors of others: tokio's current-thread runtime and smol's local executor.
-#![cfg(not(hyperia_loom))]
+#![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::future::Future;
 use std::pin::Pin;

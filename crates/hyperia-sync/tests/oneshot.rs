@@ -1,5 +1,5 @@
 //! What users of `oneshot` can rely on.
-#![cfg(not(hyperia_loom))]
+#![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::cell::Cell;
 use std::future::{Future, IntoFuture};

@@ -1,5 +1,5 @@
 //! Which types may be sent, shared, moved while pinned and used after a panic; and how large they are.
-#![cfg(not(hyperia_loom))]
+#![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::cell::Cell;
 use std::marker::PhantomPinned;

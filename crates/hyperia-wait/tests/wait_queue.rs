@@ -1,5 +1,5 @@
 //! What users of `WaitQueue` can rely on.
-#![cfg(not(hyperia_loom))]
+#![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::future::Future;
 use std::panic::catch_unwind;

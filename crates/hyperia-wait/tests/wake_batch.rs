@@ -1,5 +1,5 @@
 //! What users of `WakeBatch` can rely on.
-#![cfg(not(hyperia_loom))]
+#![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

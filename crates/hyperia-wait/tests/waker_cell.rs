@@ -1,5 +1,5 @@
 //! What users of `WakerCell` can rely on.
-#![cfg(not(hyperia_loom))]
+#![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};

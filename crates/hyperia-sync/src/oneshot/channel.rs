@@ -34,7 +34,7 @@
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
-//! | sender ends → receiver | `end` | `state`, `change` fails, `end` | the value | `a_value_arrives`, `a_receiver_may_go_while_the_value_comes` |
+//! | sender ends → receiver | `end` | `state`, `change` fails, `end` | the value | `a_value_arrives`, `rustsec_2021_0124_…` |
 //! | register → other ends | `change` sets WAKER | `end` | the waker | `a_value_arrives` |
 //! | end → other frees | `end`, `leave` | `end`, `leave`, `state` | that this side is done with the block | `a_waiting_receiver_gets_the_value_while_it_is_woken` |
 //!

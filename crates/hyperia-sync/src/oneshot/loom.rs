@@ -247,7 +247,8 @@ fn rustsec_2021_0124_a_receiver_may_go_while_the_value_comes() {
     );
 }
 
-/// Catches a value that `try_recv` sees before it is there.
+/// Catches a value that `try_recv` sees before it is there, and one that it takes for a sender that went
+/// without sending (flume issue 120).
 #[test]
 fn try_recv_sees_all_or_nothing() {
     model_roles(

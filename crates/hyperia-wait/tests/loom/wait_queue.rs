@@ -178,7 +178,7 @@ fn notifications_that_coalesce_carry_both_conditions() {
 }
 
 /// Catches a waiter that joins while everybody is notified and is neither notified nor sees why; also
-/// when the notifier found nobody and wrote nothing.
+/// when the notifier found nobody and went (event-listener PR 139).
 #[test]
 fn a_condition_and_notify_all_reach_every_waiter() {
     model_roles_in_main(
@@ -367,7 +367,7 @@ fn one_of_a_wait_and_a_try_wait_gets_the_token() {
 }
 
 /// Catches the notification that dies with a wait dropped at the very moment it is chosen, whichever
-/// side sees the other first.
+/// side sees the other first (zio PR 94).
 #[test]
 fn dropping_the_head_while_it_is_notified_wakes_the_next() {
     model_roles(
