@@ -148,6 +148,10 @@ fn benches(context: &Context<'_>, tally: &mut Tally<'_>) {
         if package.targets("bench").next().is_some() || peers {
             // Without criterion's `--bench` flag every bench runs once.
             let mut command = context.workspace.cargo(&["test", "--benches", "-p", name]);
+            if !package.is_default {
+                // The step `tests` has left it out.
+                command.args(["--lib", "--tests"]);
+            }
             cases::build_and_run(command.args(features), &[], &[], cases::DEADLINE, tally);
         }
     }

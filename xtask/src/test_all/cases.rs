@@ -62,7 +62,7 @@ pub(super) fn build_and_run(
 /// Doctests, package by package: they include the READMEs.
 pub(super) fn doctests(context: &Context<'_>, tally: &mut Tally<'_>) {
     for package in &context.workspace.packages {
-        let is_wanted = package.is_default && context.arguments.wants_crate(&package.name);
+        let is_wanted = context.arguments.wants_crate(&package.name);
         if !is_wanted || package.targets("lib").next().is_none() {
             continue;
         }
