@@ -1,6 +1,7 @@
 //! What the driver has settled and not yet written into the queue's books: batched, so that a batch of messages costs
 //! one lock.
 
+use core::mem::needs_drop;
 use core::task::Waker;
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -114,13 +115,20 @@ impl<M> Ledger<M> {
         self.totals.sent += count as u64;
         self.totals.sent_bytes += bytes as u64;
         self.run(epoch, count as u64, 0, 0);
-        contain(&mut self.totals.panics, || {
-            if count == entries.len() {
-                entries.clear();
-            } else {
-                entries.drain(..count);
-            }
-        });
+        if !needs_drop::<M>() {
+            entries.drain(..count);
+            return;
+        }
+        // Not `drain`: two panics inside one call of it abort the process.
+        let mut left = count;
+        while left > 0 {
+            contain(&mut self.totals.panics, || {
+                while left > 0 {
+                    left -= 1;
+                    drop(entries.pop_front());
+                }
+            });
+        }
     }
 
     fn note(&mut self, epoch: u32, len: usize, verdict: Verdict) {

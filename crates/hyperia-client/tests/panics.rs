@@ -120,6 +120,41 @@ fn a_message_that_panics_costs_nobody_else_anything() {
     assert_eq!(stats.panics, 3);
 }
 
+/// Always panics when dropped, also beside another panic.
+struct Bomb;
+
+impl AsRef<[u8]> for Bomb {
+    fn as_ref(&self) -> &[u8] {
+        b"bomb"
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a message that panics");
+    }
+}
+
+#[test]
+fn several_messages_of_one_batch_may_panic_when_they_are_dropped() {
+    let net = Net::default();
+    let timers = Timers::new(ManualClock::new(), std::task::Waker::noop().clone());
+    let (client, driver) = Client::builder_with(net.connector())
+        .max_connections(1)
+        .build_with(&timers);
+    for _ in 0..3 {
+        assert!(client.try_enqueue(Bomb).is_ok());
+    }
+    let mut driver = pin!(driver);
+    let waker = CountingWaker::new();
+    for _ in 0..10 {
+        assert!(poll_once(driver.as_mut(), &waker.waker()).is_pending());
+    }
+    assert_eq!(net.written(0), b"bombbombbomb");
+    let stats = client.stats();
+    assert_eq!((stats.sent, stats.panics, stats.lost), (3, 3, 0));
+}
+
 #[test]
 fn a_dial_that_panics_is_a_failed_dial() {
     let mut bench = Bench::new(|builder| builder.attempts(1));
