@@ -5,6 +5,8 @@ use alloc::boxed::Box;
 #[cfg(feature = "std")]
 use core::any::Any;
 #[cfg(feature = "std")]
+use core::mem;
+#[cfg(feature = "std")]
 use std::panic;
 
 /// Keeps the first panic of a row of calls into user code, so that all of them are made.
@@ -27,7 +29,12 @@ impl FirstPanic {
     pub(crate) fn run(&mut self, f: impl FnOnce()) {
         #[cfg(feature = "std")]
         if let Err(payload) = panic::catch_unwind(panic::AssertUnwindSafe(f)) {
-            self.payload.get_or_insert(payload);
+            if self.payload.is_none() {
+                self.payload = Some(payload);
+            } else {
+                // Dropping it is user code again, and may panic. It leaks instead.
+                mem::forget(payload);
+            }
         }
         #[cfg(not(feature = "std"))]
         f();
