@@ -7,6 +7,7 @@
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, Builder, JoinHandle, current};
 use core::fmt;
+use core::mem;
 use hyperia_reactor::{Handle, Reactor};
 use hyperia_timer::{Clock, MonotonicClock, Timers};
 use std::io;
@@ -104,17 +105,26 @@ fn drive(mut reactor: Reactor, timers: &Timers, stop: &AtomicBool) {
         // Wakers are called in either of the two; each calls the others of its batch before a panic
         // goes on, and has no state that a panic could leave half done. Timers that were not reached
         // make the next deadline one that has passed.
-        let polled = catch_unwind(AssertUnwindSafe(|| reactor.poll(timeout)));
-        if let Ok(Err(error)) = polled {
+        if let Some(Err(error)) = contain(|| reactor.poll(timeout)) {
             // Never seen; it ends the thread, and with the reactor all waits.
             panic!("the reactor cannot wait: {error}");
         }
         if timeout.is_some() {
             let now = timers.now();
-            // The hook has reported a panic.
-            let _ = catch_unwind(AssertUnwindSafe(|| timers.advance(now)));
+            contain(|| timers.advance(now));
         }
     }
+}
+
+/// Calls `f`; `None` if it panics.
+fn contain<R>(f: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(f))
+        .map_err(|payload| {
+            // A payload is foreign code, too: one that panics when it is dropped is forgotten.
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+            dropped.unwrap_or_else(mem::forget);
+        })
+        .ok()
 }
 
 impl Drop for DriverThread {

@@ -5,6 +5,7 @@ use hyperia_reactor::ReactorGone;
 use hyperia_rt::DriverThread;
 use hyperia_test::{PanicOn, PanicWaker, poll_once};
 use hyperia_timer::{ManualClock, Timers};
+use hyperia_wait::Block;
 use std::io;
 use std::pin::pin;
 use std::sync::mpsc::{Sender, channel};
@@ -199,6 +200,38 @@ fn a_waker_that_panics_stops_neither_the_driver_nor_the_others() {
     hyperia_wait::block_on(driver.timers().sleep(Duration::from_millis(2)));
     assert!(panicking.panics() > usize::from(broken_is_pending));
     panicking.disarm();
+}
+
+/// Panics with something that panics when it is dropped.
+struct PanicTwice(Mutex<Sender<()>>);
+
+struct Payload(Sender<()>);
+
+impl Wake for PanicTwice {
+    fn wake(self: Arc<Self>) {
+        let told = self.0.lock().unwrap().clone();
+        std::panic::panic_any(Payload(told));
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        self.0.send(()).unwrap();
+        panic!("the payload of a panic");
+    }
+}
+
+#[test]
+fn a_panic_that_panics_again_does_not_stop_the_driver() {
+    let driver = DriverThread::spawn().unwrap();
+    let (told, tells) = channel();
+    let waker = Waker::from(Arc::new(PanicTwice(Mutex::new(told))));
+    // Long enough to be pending, and short enough to wait for.
+    let mut sleep = Box::pin(driver.timers().sleep(Duration::from_millis(100)));
+    assert!(poll_once(sleep.as_mut(), &waker).is_pending());
+    tells.recv().unwrap();
+    let sleep = driver.timers().sleep(Duration::from_millis(1));
+    assert_eq!(sleep.block_timeout(Duration::from_secs(10)), Ok(()));
 }
 
 #[test]

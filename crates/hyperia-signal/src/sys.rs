@@ -33,26 +33,32 @@ struct Table {
 }
 
 /// What the table's lock protects, per signal.
-#[derive(Clone, Copy)]
 struct Place {
     /// How many instances wait for it.
     users: usize,
     /// When the last user went, somebody else's handler had been put over ours, and may call it. To put
     /// ours over that one again, and chain to it, could make the two call each other without end.
     buried: bool,
+    /// Every previous action that was ever noted: handlers may be reading them, so they stay.
+    noted: Vec<&'static sigaction>,
 }
 
-const UNUSED: Place = Place {
-    users: 0,
-    buried: false,
-};
+impl Place {
+    const fn new() -> Self {
+        Self {
+            users: 0,
+            buried: false,
+            noted: Vec::new(),
+        }
+    }
+}
 
 #[cfg(not(hyperia_loom))]
 fn table() -> &'static Table {
     static TABLE: Table = Table {
         entries: [const { Entry::new() }; PLACES],
         bell: TableOnce::new(),
-        places: TableLock::new([UNUSED; PLACES]),
+        places: TableLock::new([const { Place::new() }; PLACES]),
     };
     &TABLE
 }
@@ -63,7 +69,7 @@ fn table() -> &'static Table {
     TABLE.get_or_init(|| Table {
         entries: core::array::from_fn(|_| Entry::new()),
         bell: TableOnce::new(),
-        places: TableLock::new([UNUSED; PLACES]),
+        places: TableLock::new([const { Place::new() }; PLACES]),
     })
 }
 
@@ -98,7 +104,7 @@ pub(crate) fn install(signal: Signal) -> io::Result<()> {
         // First what is there, so that a signal that comes right after the exchange finds it chained.
         let there = action(signal, None)?;
         if !place.buried || is_ours(&there) || !is_function(&there) {
-            chain(entry, &there);
+            chain(entry, place, &there);
             let mut ours = there;
             ours.sa_sigaction = handle as *const () as usize;
             ours.sa_flags = libc::SA_SIGINFO
@@ -106,7 +112,7 @@ pub(crate) fn install(signal: Signal) -> io::Result<()> {
                 | libc::SA_ONSTACK
                 | (there.sa_flags & (libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT));
             // Should somebody have come in between, theirs is the one that counts.
-            chain(entry, &action(signal, Some(&ours))?);
+            chain(entry, place, &action(signal, Some(&ours))?);
             place.buried = false;
         }
     }
@@ -138,14 +144,22 @@ pub(crate) fn uninstall(signal: Signal) {
     }
 }
 
-/// Notes `there` as what is called after our handler. One that is noted already is not stored twice, so
+/// Notes `there` as what is called after our handler. One that was noted before is not stored twice, so
 /// memory grows with the number of different handlers, not with calls.
-fn chain(entry: &Entry<sigaction>, there: &sigaction) {
-    if is_ours(there) || entry.previous().is_some_and(|noted| same(noted, there)) {
+fn chain(entry: &Entry<sigaction>, place: &mut Place, there: &sigaction) {
+    if is_ours(there) {
         return;
     }
-    // Leaked: a handler may be reading it at any later time.
-    entry.chain(Box::leak(Box::new(*there)));
+    let known = place.noted.iter().find(|noted| same(noted, there));
+    let noted = match known {
+        Some(noted) => noted,
+        None => {
+            let noted: &'static sigaction = Box::leak(Box::new(*there));
+            place.noted.push(noted);
+            noted
+        }
+    };
+    entry.chain(noted);
 }
 
 fn is_ours(action: &sigaction) -> bool {

@@ -258,12 +258,19 @@ fn memory_does_not_grow_with_the_number_of_instances() {
     let _turn = alone();
     let reactor = Reactor::new().unwrap();
     let handle = reactor.handle();
-    drop(Signals::new(&handle, &[Signal::USER1]).unwrap());
-    let (_, counts) = alloc::count(|| {
-        for _ in 0..100 {
+    // Also where the handlers that it finds change to and fro.
+    let come_and_go = || {
+        for (address, flags) in [
+            (libc::SIG_IGN, 0),
+            (plain as *const () as usize, 0),
+            (libc::SIG_DFL, 0),
+        ] {
+            set(Signal::USER1, address, flags);
             drop(Signals::new(&handle, &[Signal::USER1]).unwrap());
         }
-    });
+    };
+    come_and_go();
+    let (_, counts) = alloc::count(|| (0..100).for_each(|_| come_and_go()));
     assert_eq!(counts.allocations, counts.deallocations);
 }
 
