@@ -3,6 +3,7 @@ use crate::primitive::yield_now;
 use crate::shared::{Admitted, Shared};
 use crate::spawner::{LocalSpawner, Spawner};
 use crate::task::Task;
+use core::cell::Cell;
 use core::fmt;
 use core::task::Waker;
 use std::sync::Arc;
@@ -26,7 +27,8 @@ use std::sync::Arc;
 /// Every future that is left is dropped, on this thread, before `drop` returns; what their destructors
 /// spawn is dropped at once. If another thread is in the middle of a wake, `drop` waits for the few
 /// instructions until that has handed its task over. Wakers, tasks and spawners that survive are
-/// harmless on every thread.
+/// harmless on every thread. If one of its tasks calls `std::process::exit`, an executor in a thread-local
+/// drops nothing.
 ///
 /// # Examples
 /// ```
@@ -40,6 +42,8 @@ use std::sync::Arc;
 /// ```
 pub struct LocalExecutor {
     spawner: LocalSpawner,
+    /// How many calls of `run` are on the stack, one inside the other.
+    running: Cell<usize>,
 }
 
 impl LocalExecutor {
@@ -51,6 +55,7 @@ impl LocalExecutor {
     pub fn new(waker: Waker) -> Self {
         Self {
             spawner: LocalSpawner::new(Shared::new(waker)),
+            running: Cell::new(0),
         }
     }
 
@@ -91,6 +96,7 @@ impl LocalExecutor {
     /// A poll costs no system call and no allocation here. Going to sleep costs one fence.
     pub fn run(&self, budget: usize) -> bool {
         let shared = self.shared();
+        let _running = Running::new(&self.running);
         if shared.bell.is_armed() {
             shared.bell.disarm();
         }
@@ -133,8 +139,29 @@ impl LocalExecutor {
     }
 }
 
+/// A call of `run`, counted for as long as it is on the stack.
+struct Running<'a>(&'a Cell<usize>);
+
+impl<'a> Running<'a> {
+    fn new(count: &'a Cell<usize>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 impl Drop for LocalExecutor {
     fn drop(&mut self) {
+        if self.running.get() > 0 {
+            // A task has called `exit`, which destroys thread-locals, this executor among them. That task
+            // is not going to end, and cannot be dropped while it runs: all stays as it is.
+            return;
+        }
         let shared = self.shared();
         shared.close();
         // Nobody needs to be called any more.
