@@ -76,18 +76,19 @@ const WAKING: u32 = 4;
 /// ```
 /// use hyperia_wait::{WakerCell, block_on};
 /// use std::future::poll_fn;
-/// use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+/// use std::sync::atomic::AtomicBool;
+/// use std::sync::atomic::Ordering::{Acquire, Release};
 /// use std::task::Poll;
 ///
 /// let (cell, ready) = (WakerCell::new(), AtomicBool::new(false));
 /// std::thread::scope(|scope| {
 ///     scope.spawn(|| {
-///         ready.store(true, Relaxed);
+///         ready.store(true, Release); // may be seen before the wake-up
 ///         cell.wake();
 ///     });
 ///     block_on(poll_fn(|cx| {
 ///         cell.register(cx.waker()); // first
-///         if ready.load(Relaxed) { Poll::Ready(()) } else { Poll::Pending } // second
+///         if ready.load(Acquire) { Poll::Ready(()) } else { Poll::Pending } // second
 ///     }));
 /// });
 /// ```
