@@ -63,18 +63,20 @@ impl Wake for Shared {
 /// ```
 /// use hyperia_reactor::{Direction, Reactor};
 /// use std::io::Read;
+/// use std::os::unix::net::UnixStream;
 ///
 /// let mut reactor = Reactor::new()?;
-/// let (receiver, sender) = std::io::pipe()?;
+/// let (receiver, sender) = UnixStream::pair()?;
+/// receiver.set_nonblocking(true)?;
 /// let source = reactor.handle().register(receiver)?;
 ///
 /// // Nothing was reported yet, so nothing is tried.
-/// let early = source.try_io(Direction::Read, |mut pipe| pipe.read(&mut [0; 8]));
+/// let early = source.try_io(Direction::Read, |mut stream| stream.read(&mut [0; 8]));
 /// assert_eq!(early.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 ///
 /// drop(sender);
 /// reactor.poll(None)?;
-/// let end = source.try_io(Direction::Read, |mut pipe| pipe.read(&mut [0; 8]))?;
+/// let end = source.try_io(Direction::Read, |mut stream| stream.read(&mut [0; 8]))?;
 /// assert_eq!(end, 0);
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -86,8 +88,9 @@ pub struct Handle {
 impl Handle {
     /// Adds a descriptor to the reactor, for both directions and for as long as the source lives.
     ///
-    /// The descriptor should be in non-blocking mode; that is not checked, and not changed. One
-    /// `epoll_ctl`; no allocation unless there are more registrations than ever before.
+    /// The descriptor should be in non-blocking mode; that is not checked, and not changed. (In blocking
+    /// mode the attempt that should fail with `WouldBlock` stops its thread instead.) One `epoll_ctl`; no
+    /// allocation unless there are more registrations than ever before.
     ///
     /// # Errors
     /// Those of `epoll_ctl(2)`: the descriptor is already registered here (`AlreadyExists`), it is of a
