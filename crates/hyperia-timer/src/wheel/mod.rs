@@ -182,7 +182,7 @@ impl<T> Wheel<T> {
 
     /// Moves the time to `now` and hands out what is due. Returns true if there is more to do,
     /// which is so only after `budget` ran out: call again, for as little as the time in between
-    /// allows.
+    /// allows. (A budget of 0 handles nothing: then a loop until it returns false has no end.)
     ///
     /// A `now` before the wheel's time counts as the wheel's time.
     ///
