@@ -21,7 +21,8 @@
 //! * when no push is under way, `Empty` means empty.
 //!
 //! Between registering to be woken and the last look, and between a push and the look for whom to
-//! wake, stands a sequentially consistent fence or a lock, as always.
+//! wake, stands a sequentially consistent fence or a lock, as always. The `WakerCell` and the `WaitQueue`
+//! of hyperia-wait have that inside: push, then wake; register or join, then pop once more.
 //!
 //! The queue wakes nobody by itself, at a close neither: who closes, or drops the last producer, wakes
 //! the consumer afterwards if it may sleep. [`Consumer::is_empty`] looks at the claims, so it is
