@@ -15,10 +15,10 @@
 //! # Ordering
 //! | Edge | Release | Acquire | Carries |
 //! |---|---|---|---|
-//! | fire → take | `fire` sets a bit | `take` takes them | what happened before the wake |
+//! | fire → take | `fire` sets a bit | `take` takes them | what happened before the wake (model `a_bit_carries_what_came_before_it`) |
 //!
 //! That no wake-up is lost is the waker cell's contract: set a bit, then wake the cell; register in the cell, then look
-//! at the bits. One of the two sees the other.
+//! at the bits. One of the two sees the other (model `every_bit_reaches_a_driver_that_sleeps`).
 //!
 //! # Progress
 //! Wait-free but for the waker of the task.
