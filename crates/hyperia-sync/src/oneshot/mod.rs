@@ -156,7 +156,8 @@ impl<T> Sender<T> {
 
     /// Waits until the receiver is gone: for senders whose work is in vain then.
     ///
-    /// There is one waker, that of the last poll.
+    /// There is one waker, that of the last poll. As a future:
+    /// `poll_fn(|cx| sender.poll_disconnected(cx)).await`.
     pub fn poll_disconnected(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: this side has not ended, so the block is alive.
         match unsafe { self.channel.as_ref() }.register(TX, cx.waker()) {
