@@ -9,6 +9,8 @@ use futures_core::FusedFuture;
 use crate::sleep::Sleep;
 
 /// The deadline came before the future completed.
+///
+/// (Waiting with a thread has an error of the same name, in hyperia-wait.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Elapsed;
 
