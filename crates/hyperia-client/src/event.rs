@@ -81,7 +81,8 @@ pub enum Event {
 /// The stream of a client's [`Event`]s, from [`Client::events`](crate::Client::events).
 ///
 /// It ends after [`Event::Finished`]. A listener that falls 256 events behind loses the oldest and is told how many.
-/// Polled from several tasks, the last one is woken.
+/// Polled from several tasks, the last one is woken. To await one event: `StreamExt::next` of futures-util, or
+/// `poll_fn(|cx| Pin::new(&mut events).poll_next(cx))`.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Events {
     shared: Arc<Listener>,
