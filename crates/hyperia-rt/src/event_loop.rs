@@ -110,7 +110,8 @@ impl EventLoop {
     /// Runs the loop until `future` is ready.
     ///
     /// `future` is polled when it was woken and at no other time. Tasks that are not finished then stay,
-    /// and go on in the next call.
+    /// and go on in the next call. Inside a task of another loop this works, and that loop stands still
+    /// meanwhile.
     ///
     /// # Panics
     /// If `future` does, or a waker of something else than a task of this loop, or if the kernel refuses
