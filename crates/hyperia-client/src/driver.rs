@@ -16,6 +16,9 @@
 //! 3. `ready` has the bits of live connections that have nothing unwritten.
 
 mod connection;
+mod desk;
+mod end;
+mod random;
 
 use core::fmt;
 use core::future::Future;
@@ -23,24 +26,25 @@ use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
 use futures_core::FusedFuture;
 use hyperia_timer::{Sleep, Timers};
 
-use crate::batch::{BYTES_MAX, Complete, MESSAGES_MAX};
+use crate::batch::{BYTES_MAX, MESSAGES_MAX};
 use crate::builder::Limits;
 use crate::contain::contain;
-use crate::ledger::{Ledger, wake_all};
+use crate::ledger::Ledger;
 use crate::mask::Mask;
 use crate::pool::{Action, Policy, Pool};
-use crate::queue::{Entry, Queue};
+use crate::queue::Queue;
 use crate::shared::Shared;
 use crate::transport::tcp::TcpConnector;
-use crate::{Client, ConnectionId, Connector, Event, OnRead, Reason, Stats, Verdict};
+use crate::{Client, ConnectionId, Connector, OnRead, Reason, Stats, Verdict};
 use connection::{Connection, Finish, Link, Mode, Read, Write};
+use desk::Desk;
+use random::Random;
 
 pub(crate) type OnSettled<M> = Box<dyn FnMut(M, Verdict) + Send>;
 
@@ -58,14 +62,6 @@ pub(crate) struct Parts<M> {
     pub(crate) seed: Option<u64>,
     pub(crate) on_settled: Option<OnSettled<M>>,
     pub(crate) on_read: Option<Box<dyn OnRead>>,
-}
-
-/// Handlers and books, apart from the connections that use them.
-struct Desk<M> {
-    ledger: Ledger<M>,
-    on_settled: Option<OnSettled<M>>,
-    on_read: Option<Box<dyn OnRead>>,
-    input: Vec<u8>,
 }
 
 /// The future that owns every connection of a client and does all the work. It completes with the final counters when
@@ -373,94 +369,6 @@ impl<M: AsRef<[u8]>, C: Connector> Driver<M, C> {
             None => self.dial_failed(id, io::ErrorKind::Other),
         }
     }
-
-    /// Fails everything pending, once.
-    fn fail_all(&mut self, reason: Reason) {
-        let shared = Arc::clone(&self.shared);
-        let mut taken = {
-            let mut queue = shared.queue.lock();
-            queue.apply(&mut self.desk.ledger);
-            queue.take_all(reason, &mut self.desk.ledger.wakers)
-        };
-        let messages = taken.len();
-        self.desk
-            .settle(&mut taken, messages, Verdict::Unsent(reason));
-        self.with_queue(|_| ());
-        self.tell(&Event::Failed { reason, messages });
-    }
-
-    fn tell(&mut self, event: &Event) {
-        let mut wakers = Vec::new();
-        self.shared.listeners.publish(event, &mut wakers);
-        wake_all(&mut wakers, &mut self.desk.ledger.totals.panics);
-    }
-
-    fn publish(stats: &mut Stats, pool: &Pool) {
-        let tally = pool.tally();
-        stats.dialing = pool.dialing();
-        stats.live = pool.live();
-        stats.idle = pool.idle();
-        stats.closing = pool.closing();
-        stats.breaker = pool.gate();
-        stats.dials = tally.dials;
-        stats.dials_failed = tally.dials_failed;
-        stats.connected = tally.connected;
-        stats.reconnects = tally.reconnects;
-        stats.lost = tally.lost;
-    }
-
-    /// The end: intake stays closed, everybody who waits is told.
-    fn finish(&mut self) -> Stats {
-        self.done = true;
-        let mut wakers = Vec::new();
-        let shared = Arc::clone(&self.shared);
-        let stats = {
-            let mut queue = shared.queue.lock();
-            queue.apply(&mut self.desk.ledger);
-            queue.end(Reason::Closed, &mut wakers);
-            Self::publish(&mut queue.stats, &self.pool);
-            queue.finish(&mut wakers);
-            queue.snapshot()
-        };
-        self.desk.ledger.finish(&mut self.desk.on_settled);
-        self.tell(&Event::Finished(Box::new(stats.clone())));
-        shared.listeners.end(&mut wakers);
-        wake_all(&mut wakers, &mut self.desk.ledger.totals.panics);
-        stats
-    }
-}
-
-impl<M> Desk<M> {
-    fn settle(&mut self, entries: &mut VecDeque<Entry<M>>, count: usize, verdict: Verdict) {
-        self.ledger
-            .settle(entries, count, verdict, &mut self.on_settled);
-    }
-
-    fn settle_complete(&mut self, entries: &mut VecDeque<Entry<M>>, complete: Complete) {
-        self.ledger
-            .settle_complete(entries, complete, &mut self.on_settled);
-    }
-
-    /// Offers received bytes to the handler; `None` if it panicked.
-    fn deliver(
-        &mut self,
-        id: ConnectionId,
-        bytes: &[u8],
-        cx: &mut Context<'_>,
-    ) -> Option<Poll<()>> {
-        match &mut self.on_read {
-            None => Some(Poll::Ready(())),
-            Some(handler) => contain(&mut self.ledger.totals.panics, || {
-                handler.poll_read(id, bytes, cx)
-            }),
-        }
-    }
-
-    fn end(&mut self, id: ConnectionId) {
-        if let Some(handler) = &mut self.on_read {
-            contain(&mut self.ledger.totals.panics, || handler.ended(id));
-        }
-    }
 }
 
 impl<M: AsRef<[u8]>, C: Connector> Future for Driver<M, C> {
@@ -521,25 +429,6 @@ impl<M: AsRef<[u8]>, C: Connector> FusedFuture for Driver<M, C> {
     }
 }
 
-impl<M: AsRef<[u8]>, C: Connector> Drop for Driver<M, C> {
-    fn drop(&mut self) {
-        if self.done {
-            return;
-        }
-        for slot in 0..self.links.len() {
-            match &self.links[slot] {
-                Link::Empty => {}
-                Link::Dialing(..) => self.clear(slot),
-                Link::Open(_) => self.abandon(slot, Reason::Closed),
-            }
-        }
-        self.pool.abort();
-        while self.pool.next_action().is_some() {}
-        self.fail_all(Reason::Closed);
-        self.finish();
-    }
-}
-
 impl<M: AsRef<[u8]>, C: Connector> fmt::Debug for Driver<M, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver")
@@ -548,27 +437,5 @@ impl<M: AsRef<[u8]>, C: Connector> fmt::Debug for Driver<M, C> {
             .field("closing", &self.pool.closing())
             .field("done", &self.done)
             .finish_non_exhaustive()
-    }
-}
-
-/// Random words for the jitter: Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014.
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    /// Differs between clients of a process by their address, between processes by the clock.
-    fn seed(address: usize) -> u64 {
-        let clock = std::time::SystemTime::UNIX_EPOCH
-            .elapsed()
-            .map_or(0, |elapsed| elapsed.as_nanos() as u64);
-        clock ^ (address as u64).rotate_left(32)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
     }
 }

@@ -223,6 +223,34 @@ fn handlers_may_use_the_client() {
 }
 
 #[test]
+fn a_handler_that_tries_again_while_the_driver_is_dropped_is_refused() {
+    let slot: Arc<Mutex<Option<Client<Vec<u8>>>>> = Arc::default();
+    let refused = Arc::new(AtomicUsize::new(0));
+    let (inside, counter) = (Arc::clone(&slot), Arc::clone(&refused));
+    let (client, driver) = Client::builder_with(Net::default().connector())
+        .on_settled(move |message, _| {
+            let client = inside.lock().unwrap().clone().unwrap();
+            if client.try_enqueue(message).is_err() {
+                counter.fetch_add(1, Relaxed);
+            }
+        })
+        .build_with(&Timers::new(
+            ManualClock::new(),
+            std::task::Waker::noop().clone(),
+        ));
+    *slot.lock().unwrap() = Some(client.clone());
+    client.try_enqueue(b"message".to_vec()).unwrap();
+    drop(driver);
+    let stats = client.stats();
+    assert_eq!(
+        (stats.accepted, stats.unsent, stats.queue_messages),
+        (1, 1, 0)
+    );
+    assert_eq!(refused.load(Relaxed), 1);
+    slot.lock().unwrap().take();
+}
+
+#[test]
 fn dropping_the_driver_while_unwinding_settles_all_the_same() {
     let bench = Bench::new(|builder| builder);
     bench.enqueue(b"message");

@@ -4,7 +4,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
 
-use super::Desk;
+use super::desk::Desk;
 use crate::batch::Batch;
 use crate::contain::contain;
 use crate::shared::Shared;
