@@ -104,14 +104,8 @@ impl LocalExecutor {
         loop {
             // As many as could be run: a thread that goes on spawning cannot hold us here.
             shared.admit(budget);
-            while left > 0 {
-                // SAFETY: an executor stays on the thread that made it, for it is not `Send`.
-                let Some(task) = (unsafe { shared.pop() }) else {
-                    break;
-                };
-                left -= 1;
-                task.run();
-            }
+            // SAFETY: an executor stays on the thread that made it, for it is not `Send`.
+            left = unsafe { shared.run(left) };
             if shared.has_ready() {
                 return true;
             }
