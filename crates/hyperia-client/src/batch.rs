@@ -100,7 +100,7 @@ impl<M> Batch<M> {
     /// Counts `n` written bytes; returns which entries at the front are complete. They are to be settled and taken off
     /// before the next call.
     pub(crate) fn advance(&mut self, mut n: usize) -> Complete {
-        self.written += n;
+        self.written = self.written.saturating_add(n);
         while n > 0 {
             let Some(piece) = self.pieces.front_mut() else {
                 break; // a transport that took more than it was offered
@@ -285,6 +285,14 @@ mod tests {
             }
             assert_eq!((out, completed), (all, lens.len()));
         }
+    }
+
+    #[test]
+    fn a_transport_that_says_it_took_more_than_there_is_took_all() {
+        let (mut batch, _) = batch(&[8, COPY_BELOW, 8]);
+        assert_eq!(batch.advance(1).count, 0);
+        assert_eq!(batch.advance(usize::MAX).count, 3);
+        assert!(!batch.is_torn());
     }
 
     #[test]
