@@ -125,8 +125,9 @@ impl fmt::Debug for Spawner {
 /// `F` is `'static`. It and its output are `Send`, or `SEND` is false and this is the executor's thread.
 unsafe fn spawn<F: Future, const SEND: bool>(shared: &Arc<Shared>, future: F) -> Task<F::Output> {
     // SAFETY: the four conditions of `spawn_unchecked`.
-    // 1. A future that is not `Send` is used and dropped on this thread only. It is polled in one place, `Shared::run` for
-    //    `LocalExecutor::run`, and an executor is not `Send`; where it is dropped, `Tracked` checks.
+    // 1. A future that is not `Send` is used and dropped on this thread only. It is polled in one place,
+    //    `Shared::run`, which only an executor's `run` calls, and an executor is not `Send`; where it is
+    //    dropped, `Tracked` checks.
     // 2. It borrows nothing but the metadata: the cell pins that in front of it, and drops it after it.
     // 3. and 4. `schedule` is a plain function.
     let (runnable, task) = unsafe {
