@@ -56,7 +56,14 @@ fn main() -> io::Result<ExitCode> {
 
 async fn serve(args: Args, handle: LoopHandle) -> io::Result<ExitCode> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let listener = TcpListener::bind(handle.reactor(), args.addr.unwrap_or(any_port))?;
+    let wanted = args.addr.unwrap_or(any_port);
+    let listener = match TcpListener::bind(handle.reactor(), wanted) {
+        Ok(listener) => listener,
+        Err(error) => {
+            eprintln!("tcp_server: cannot listen on {wanted}: {error}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
     let address = listener.local_addr()?;
     println!("listening on {address}, Ctrl-C ends");
 

@@ -3,4 +3,5 @@
 pub mod lines;
 pub mod sink;
 pub mod tally;
+pub mod trouble;
 pub mod units;

@@ -32,7 +32,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST:PORT", value_parser = resolve)]
     pub addr: Option<Addresses>,
 
-    /// Send the lines of standard input, each with its newline, and print a verdict for each.
+    /// Send the lines of standard input, each with its newline, and print a verdict for each. They keep their
+    /// order with --connections 1.
     #[arg(long, requires = "addr")]
     pub pipe: bool,
 
@@ -217,6 +218,9 @@ pub(crate) struct Addresses(pub Vec<SocketAddr>);
 /// Looks an address up. For a name this may block, which is why it happens before anything else runs.
 fn resolve(text: &str) -> Result<Addresses, String> {
     let address = parse_addr(text).map_err(|error| error.to_string())?;
+    if address.port == 0 {
+        return Err("port 0 is no destination; allowed are 1 to 65535".to_owned());
+    }
     let found = match &address.host {
         Host::Name(name) => {
             let found = (name.as_str(), address.port).to_socket_addrs();

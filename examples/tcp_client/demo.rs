@@ -21,6 +21,7 @@ use std::time::Duration;
 use hyperia_client::{Client, Stats, Verdict};
 use hyperia_examples::sink::Sink;
 use hyperia_examples::tally::Tally;
+use hyperia_examples::trouble::last_trouble;
 use hyperia_net::TcpListener;
 use hyperia_rt::{EventLoop, LoopHandle};
 use hyperia_signal::{Signal, Signals};
@@ -74,6 +75,7 @@ async fn demonstrate(handle: LoopHandle, args: &Args) -> io::Result<ExitCode> {
                 .count(&message, verdict);
         })
         .build(handle.reactor(), handle.timers());
+    let mut events = client.events();
     let driver = handle.spawn(driver);
 
     // The load, the eyes on it, and the way to end it early.
@@ -105,7 +107,12 @@ async fn demonstrate(handle: LoopHandle, args: &Args) -> io::Result<ExitCode> {
     let agree = outcome.agrees_with(received);
     // Nobody reads any more (`| head`): the exit code is all that is left to give.
     let _ = summarize(&stats, outcome, received, agree, span, &samples.borrow());
-    Ok(if agree {
+    if let Some(trouble) = last_trouble(&mut events) {
+        let _ = writeln!(io::stdout(), "          last: {trouble}");
+    }
+    // A server that is not ours says nothing: there it must have taken everything.
+    let complete = received.is_some() || outcome.failed() == 0;
+    Ok(if agree && complete {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -230,6 +237,10 @@ impl Outcome {
             Verdict::Unsent(_) => self.unsent += 1,
             Verdict::Unknown(_) => self.unknown += 1,
         }
+    }
+
+    fn failed(&self) -> u64 {
+        self.unsent + self.unknown
     }
 
     /// Whether the sink received what was sent. Of messages with an unknown fate it may have received any;

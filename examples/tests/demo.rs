@@ -157,11 +157,36 @@ fn the_client_counts_what_it_could_not_send() {
     let addr = listener.local_addr().expect("it is bound").to_string();
     drop(listener);
     let (output, text) = run("tcp_client", &["--addr", &addr, "--messages", "50000"]);
-    assert!(output.status.success(), "{text}");
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("a dial failed: connection refused"), "{text}");
     assert_eq!(words(&text, "sent")[1], "0");
     assert_eq!(
         words(&text, "failed"),
         ["failed", "50000", "unsent", "0", "unknown"]
+    );
+}
+
+#[test]
+fn the_client_refuses_a_port_that_is_no_destination() {
+    let (output, _) = run("tcp_client", &["--addr", "127.0.0.1:0"]);
+    assert_eq!(output.status.code(), Some(2));
+    let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        wrong.contains("port 0 is no destination; allowed are 1 to 65535"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn the_server_says_where_it_cannot_listen() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    let addr = listener.local_addr().expect("it is bound").to_string();
+    let (output, _) = run("tcp_server", &["--addr", &addr]);
+    assert_eq!(output.status.code(), Some(1));
+    let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        wrong.contains(&format!("cannot listen on {addr}: ")),
+        "{wrong}"
     );
 }
 

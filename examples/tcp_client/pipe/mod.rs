@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use hyperia_client::{Client, Stats, Unsent};
 use hyperia_examples::lines::{Line, LineCutter};
+use hyperia_examples::trouble::last_trouble;
 use hyperia_rt::{EventLoop, LoopHandle};
 use hyperia_signal::{Signal, Signals};
 use hyperia_wait::{Either, WaitQueue, race};
@@ -71,6 +72,7 @@ async fn pump(
         .builder(addresses)
         .on_settled(move |line: Vec<u8>, verdict| settled.settle(&line, verdict.into()))
         .build(handle.reactor(), timers);
+    let mut events = client.events();
     let driver = handle.spawn(driver);
     let cutter = LineCutter::new(knobs.queue_bytes);
     // Closed, once and for good, when no further line is to be read.
@@ -108,13 +110,15 @@ async fn pump(
         Either::Left((ends, _)) => ends,
         Either::Right(_) => (Ok(()), Err(ErrorKind::TimedOut.into()), client.stats()),
     };
-    Ok(conclude(&board, &stats, input, output))
+    let trouble = last_trouble(&mut events);
+    Ok(conclude(&board, &stats, trouble, input, output))
 }
 
 /// Says on standard error what became of the lines, and chooses the exit code.
 fn conclude(
     board: &Board,
     stats: &Stats,
+    trouble: Option<String>,
     input: io::Result<()>,
     output: io::Result<()>,
 ) -> ExitCode {
@@ -128,6 +132,9 @@ fn conclude(
         stats.lost,
         stats.sent as f64 / stats.batches.max(1) as f64
     );
+    if let Some(trouble) = trouble {
+        let _ = writeln!(text, "tcp_client: last: {trouble}");
+    }
     let mut code = ExitCode::SUCCESS;
     for (stream, result) in [("stdin", input), ("stdout", output)] {
         if let Err(error) = result {

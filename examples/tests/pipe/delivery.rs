@@ -119,6 +119,8 @@ fn without_a_server_every_line_is_unsent_and_little_is_done_for_it() {
     let ended = client.wait();
     feeder.join().expect("feeding does not panic");
     assert!(ended.status.success(), "{}", ended.stderr);
+    let why = "last: a dial failed: connection refused";
+    assert!(ended.stderr.contains(why), "{}", ended.stderr);
     assert_eq!(ended.verdicts.one_each().len(), LINES);
     assert_eq!(ended.verdicts.count(Verdict::Unsent), LINES);
     assert!(
