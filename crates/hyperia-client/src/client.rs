@@ -88,7 +88,6 @@ impl<M: AsRef<[u8]> + Send + 'static> Client<M> {
         SendMessage {
             shared: &self.shared,
             admission: Admission::new(&self.shared, message),
-            ticket: NONE,
         }
     }
 }
@@ -192,8 +191,7 @@ impl<M> Future for Enqueue<'_, M> {
     type Output = Result<(), Unsent<M>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let poll = self.get_mut().admission.poll(cx, false);
-        poll.map_ok(|_| ())
+        self.get_mut().admission.poll(cx, false)
     }
 }
 
@@ -207,9 +205,8 @@ impl<M> FusedFuture for Enqueue<'_, M> {
 #[must_use = "a future does nothing unless it is polled"]
 pub struct SendMessage<'a, M> {
     shared: &'a Shared<M>,
+    /// Holds the ticket once the message is accepted.
     admission: Admission<'a, M>,
-    /// The place of the ticket once the message is accepted.
-    ticket: u32,
 }
 
 impl<M> Unpin for SendMessage<'_, M> {}
@@ -219,25 +216,26 @@ impl<M> Future for SendMessage<'_, M> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if this.ticket == NONE {
+        if this.admission.ticket == NONE {
             return match this.admission.poll(cx, true) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(Ok(ticket)) => {
-                    this.ticket = ticket; // with this task's waker
-                    Poll::Pending
-                }
+                // Accepted: the ticket has this task's waker.
+                Poll::Pending | Poll::Ready(Ok(())) => Poll::Pending,
                 Poll::Ready(Err(Unsent(message, reason))) => {
                     Poll::Ready(Err(SendError::Unsent(message, reason)))
                 }
             };
         }
         let waker = cx.waker().clone();
-        let (outcome, replaced) = this.shared.queue.lock().poll_ticket(this.ticket, waker);
+        let (outcome, replaced) = this
+            .shared
+            .queue
+            .lock()
+            .poll_ticket(this.admission.ticket, waker);
         drop(replaced); // outside the lock
         let Outcome::Settled(verdict, message) = outcome else {
             return Poll::Pending;
         };
-        this.ticket = NONE;
+        this.admission.ticket = NONE;
         Poll::Ready(match (verdict, message) {
             (Verdict::Unsent(reason), Some(message)) => Err(SendError::Unsent(message, reason)),
             (Verdict::Unknown(reason), Some(message)) => Err(SendError::Unknown(message, reason)),
@@ -248,14 +246,15 @@ impl<M> Future for SendMessage<'_, M> {
 
 impl<M> FusedFuture for SendMessage<'_, M> {
     fn is_terminated(&self) -> bool {
-        self.ticket == NONE && self.admission.is_over()
+        self.admission.ticket == NONE && self.admission.is_over()
     }
 }
 
 impl<M> Drop for SendMessage<'_, M> {
     fn drop(&mut self) {
-        if self.ticket != NONE {
-            let left = self.shared.queue.lock().abandon_ticket(self.ticket);
+        let ticket = self.admission.ticket;
+        if ticket != NONE {
+            let left = self.shared.queue.lock().abandon_ticket(ticket);
             drop(left); // outside the lock
         }
     }

@@ -96,6 +96,8 @@ impl<M> Shared<M> {
                 }
             }
         };
+        // Before anything that may panic: who drops the future then leaves the verdict to the handler.
+        admission.ticket = accepted.ticket;
         if accepted.wake {
             self.driver.wake();
         }
@@ -105,12 +107,12 @@ impl<M> Shared<M> {
             let now = timers.now();
             self.queue.lock().sample(number, now);
         }
-        Step::Accepted(accepted.ticket)
+        Step::Accepted
     }
 }
 
 enum Step {
-    Accepted(u32),
+    Accepted,
     Full,
     Failed(Reason),
 }
@@ -122,6 +124,8 @@ pub(crate) struct Admission<'a, M> {
     len: usize,
     /// The place in the line for room.
     key: u32,
+    /// The place of the ticket, once accepted with one. Whoever wanted it gives it up.
+    pub(crate) ticket: u32,
 }
 
 impl<'a, M: AsRef<[u8]>> Admission<'a, M> {
@@ -132,6 +136,7 @@ impl<'a, M: AsRef<[u8]>> Admission<'a, M> {
             message: Some(message),
             len,
             key: NONE,
+            ticket: NONE,
         }
     }
 }
@@ -146,7 +151,7 @@ impl<M> Admission<'_, M> {
     pub(crate) fn try_now(&mut self) -> Result<(), Option<Reason>> {
         let shared = self.shared;
         match shared.accept(self, None) {
-            Step::Accepted(_) => Ok(()),
+            Step::Accepted => Ok(()),
             Step::Full => Err(None),
             Step::Failed(reason) => Err(Some(reason)),
         }
@@ -156,7 +161,7 @@ impl<M> Admission<'_, M> {
         self.message.take()
     }
 
-    /// Waits for room and goes in; returns the place of the ticket, if one is wanted.
+    /// Waits for room and goes in, with a ticket, if one is wanted.
     ///
     /// # Panics
     /// If called again after it was `Ready`.
@@ -165,14 +170,14 @@ impl<M> Admission<'_, M> {
         &mut self,
         cx: &mut Context<'_>,
         ticket: bool,
-    ) -> Poll<Result<u32, Unsent<M>>> {
+    ) -> Poll<Result<(), Unsent<M>>> {
         assert!(!self.is_over(), "polled after completion");
         let mut waker: Option<Waker> = None;
         loop {
             let ticket = ticket.then(|| cx.waker().clone());
             let shared = self.shared;
             match shared.accept(self, ticket) {
-                Step::Accepted(ticket) => return Poll::Ready(Ok(ticket)),
+                Step::Accepted => return Poll::Ready(Ok(())),
                 Step::Failed(reason) => return self.refused(reason),
                 Step::Full => {}
             }
@@ -211,7 +216,7 @@ impl<M> Admission<'_, M> {
         }
     }
 
-    fn refused(&mut self, reason: Reason) -> Poll<Result<u32, Unsent<M>>> {
+    fn refused(&mut self, reason: Reason) -> Poll<Result<(), Unsent<M>>> {
         if self.key != NONE {
             self.leave();
         }

@@ -13,7 +13,7 @@ use std::task::Poll;
 use common::net::{Net, Plan};
 use common::{Bench, Task, ms};
 use hyperia_client::{Client, ConnectionId, Reason, Verdict};
-use hyperia_test::{CountingWaker, poll_once};
+use hyperia_test::{CountingWaker, PanicOn, PanicWaker, poll_once};
 use hyperia_timer::{ManualClock, Timers};
 
 #[test]
@@ -248,6 +248,33 @@ fn a_handler_that_tries_again_while_the_driver_is_dropped_is_refused() {
     );
     assert_eq!(refused.load(Relaxed), 1);
     slot.lock().unwrap().take();
+}
+
+#[test]
+fn a_send_that_the_drivers_waker_ends_leaves_its_verdict_to_the_handler() {
+    let verdicts = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&verdicts);
+    let (client, driver) = Client::<Vec<u8>>::builder_with(Net::default().connector())
+        .on_settled(move |_, _| {
+            counter.fetch_add(1, Relaxed);
+        })
+        .build_with(&Timers::new(
+            ManualClock::new(),
+            std::task::Waker::noop().clone(),
+        ));
+    let panicking = PanicWaker::new(PanicOn::Wake);
+    let mut driver = Box::pin(driver);
+    assert!(poll_once(driver.as_mut(), &panicking.waker()).is_pending());
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        poll_once(
+            pin!(client.send(b"message".to_vec())),
+            std::task::Waker::noop(),
+        )
+    }));
+    assert!(caught.is_err());
+    panicking.disarm();
+    drop(driver);
+    assert_eq!((client.stats().accepted, verdicts.load(Relaxed)), (1, 1));
 }
 
 #[test]
