@@ -8,17 +8,23 @@
 //! | [`drop_at_every_poll`] | drops a future at every point where it can be dropped |
 //! | [`forever`] | what a future may borrow from without an end |
 //! | [`alloc`] | a global allocator that counts per thread |
+//! | [`auto_traits!`] | asserts a table of who is `Send`, `Sync` and `Unpin` |
+//! | [`syscalls`] | counts system calls by strace |
+//! | [`turns`] | turns an event loop until something happened |
 //! | [`proxy`] | a TCP proxy that delays, cuts, resets, stalls |
 //! | `model`, `model_roles` | model checking with a floor on executions; only under `cfg(hyperia_loom)` |
 //!
 //! Atomics here are the real ones even under the model checker: what a test counts is not part of
 //! what it models.
 pub mod alloc;
+mod auto_traits;
 mod every_poll;
 mod forever;
 #[cfg(hyperia_loom)]
 mod model;
 pub mod proxy;
+pub mod syscalls;
+pub mod turns;
 mod waker;
 
 pub use every_poll::{drop_at_every_poll, poll_once};
