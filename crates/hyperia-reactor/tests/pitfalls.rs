@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use common::{Driver, drive, fill, pair, poll_until, settle, try_read};
 use hyperia_reactor::{Direction, Reactor, Source};
+use hyperia_test::turns::HANG;
 use hyperia_test::{CountingWaker, poll_once};
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -171,7 +172,7 @@ fn a_duplicate_of_an_unshared_descriptor_makes_noise_only() {
     let (other, _other_peer) = pair(&reactor);
     settle(&mut reactor);
     peer.write_all(b"x").unwrap();
-    assert_eq!(reactor.poll(Some(common::HANG)).unwrap(), 0);
+    assert_eq!(reactor.poll(Some(HANG)).unwrap(), 0);
     assert!(other.ready(Direction::Read).is_none());
 }
 
@@ -382,7 +383,7 @@ fn a_bell_that_is_never_read_goes_on_ringing() {
             let waker = waker.clone();
             std::thread::spawn(move || waker.wake())
         };
-        reactor.poll(Some(common::HANG)).unwrap();
+        reactor.poll(Some(HANG)).unwrap();
         ringer.join().unwrap();
         // The ring may come after the wait that the call prevented.
         settle(&mut reactor);

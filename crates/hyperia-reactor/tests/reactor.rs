@@ -13,8 +13,9 @@ use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use common::{HANG, pair, poll_until, settle, try_read};
+use common::{pair, poll_until, settle, try_read};
 use hyperia_reactor::{Direction, Reactor, ReactorGone};
+use hyperia_test::turns::HANG;
 use hyperia_test::{CountingWaker, PanicOn, PanicWaker, poll_once};
 use std::io::{ErrorKind, Write};
 
