@@ -1,9 +1,7 @@
 //! Which public types may be sent, shared and moved after pinning; and how large they are.
 #![cfg(not(hyperia_loom))]
 
-use std::marker::PhantomPinned;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
 
 use futures_core::{FusedFuture, FusedStream};
 use hyperia_net::{
@@ -11,35 +9,9 @@ use hyperia_net::{
     Write, WriteAll, WriteVectored,
 };
 
-/// Whether `$type: $trait`: an inherent constant hides the trait's where the bound holds.
-macro_rules! has {
-    ($type:ty: $trait:ident) => {{
-        trait Otherwise {
-            const HAS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $trait> Probe<T> {
-            const HAS: bool = true;
-        }
-        // The probe itself: the one has every one of them, the other none.
-        const { assert!(<Probe<u8>>::HAS && !<Probe<(Rc<u8>, PhantomPinned)>>::HAS) };
-        <Probe<$type>>::HAS
-    }};
-}
-
 #[test]
 fn auto_traits() {
-    macro_rules! table {
-        ($($type:ty: $send:literal $sync:literal $unpin:literal;)*) => {$(
-            assert_eq!(
-                (has!($type: Send), has!($type: Sync), has!($type: Unpin)),
-                ($send, $sync, $unpin),
-                stringify!($type)
-            );
-        )*};
-    }
-    table! {
+    hyperia_test::auto_traits! {
         // type:                 Send  Sync  Unpin
         TcpStream:               true  true  true;
         TcpListener:             true  true  true;

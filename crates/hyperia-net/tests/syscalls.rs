@@ -4,76 +4,13 @@
 
 mod common;
 
-use std::collections::HashMap;
 use std::net::Shutdown;
-use std::process::Command;
 use std::task::{Context, Poll, Waker};
 
 use common::{any_port, drive, own_pair};
 use hyperia_net::{TcpListener, TcpStream};
 use hyperia_reactor::Reactor;
-
-/// Names the scenario to run instead of the tests, and its size.
-const SCENARIO: &str = "HYPERIA_SCENARIO_SIZE";
-
-/// What is counted: everything about descriptors and sockets. Memory, locks and threads of the test itself
-/// differ from run to run.
-const TRACED: &str = "trace=%network,epoll_ctl,epoll_wait,epoll_pwait,epoll_pwait2,eventfd2,\
-                      read,write,readv,writev,poll,ppoll,ioctl,close";
-
-/// System calls by name.
-type Calls = HashMap<String, i64>;
-
-/// Runs this test binary's `name` under strace, with `size` for the scenario.
-fn traced(name: &str, size: usize) -> Option<Calls> {
-    let exe = std::env::current_exe().unwrap();
-    let summary = exe.with_extension(format!("{name}.{size}.{}.strace", std::process::id()));
-    let output = Command::new("strace")
-        .args(["-f", "-c", "-U", "calls,name", "-e", TRACED, "-o"])
-        .arg(&summary)
-        .arg(&exe)
-        .args(["--exact", name, "--test-threads=1"])
-        .env(SCENARIO, size.to_string())
-        .output();
-    let text = std::fs::read_to_string(&summary).unwrap_or_default();
-    let _ = std::fs::remove_file(&summary);
-    match output {
-        Ok(output) if output.status.success() && text.contains("epoll") => {}
-        outcome => {
-            println!("skipped: {name} (strace cannot be used: {outcome:?})");
-            return None;
-        }
-    }
-    let mut calls = Calls::new();
-    for line in text.lines() {
-        let mut words = line.split_whitespace();
-        if let (Some(count), Some(call), None) = (words.next(), words.next(), words.next())
-            && let Ok(count) = count.parse()
-        {
-            calls.insert(call.to_owned(), count);
-        }
-    }
-    Some(calls)
-}
-
-/// Either runs the scenario (in the traced process) or measures it: what `size` more of it cost.
-fn difference(name: &str, size: usize, scenario: impl Fn(usize)) -> Option<Calls> {
-    if let Ok(size) = std::env::var(SCENARIO) {
-        scenario(size.parse().unwrap());
-        return None;
-    }
-    let (once, twice) = (traced(name, size)?, traced(name, 2 * size)?);
-    let mut calls: Calls = twice
-        .into_iter()
-        .map(|(call, count)| {
-            let before = once.get(&call).copied().unwrap_or(0);
-            (call, count - before)
-        })
-        .collect();
-    calls.remove("total");
-    calls.retain(|_, count| *count != 0);
-    Some(calls)
-}
+use hyperia_test::syscalls::difference;
 
 /// Polls the reactor until there is something to read, and reads it.
 fn receive(reactor: &mut Reactor, stream: &TcpStream) -> usize {

@@ -4,18 +4,13 @@
 use std::future::Future;
 use std::io::ErrorKind;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Release};
-use std::task::{Context, Poll, Waker};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use hyperia_net::{Handle, TcpListener, TcpStream};
 use hyperia_reactor::Reactor;
-
-/// No wait in a test is meant to last; this only turns a hang into a failure.
-pub(crate) const HANG: Duration = Duration::from_secs(10);
+use hyperia_test::poll_once;
+use hyperia_test::turns::{self, Turning};
 
 pub(crate) fn any_port() -> std::net::SocketAddr {
     "127.0.0.1:0".parse().unwrap()
@@ -42,13 +37,8 @@ pub(crate) fn own_pair(reactor: &mut Reactor) -> (TcpStream, TcpStream) {
 }
 
 /// Polls the reactor until `done`; fails if that takes too long.
-pub(crate) fn poll_until(reactor: &mut Reactor, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + HANG;
-    while !done() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        assert!(!left.is_zero(), "nothing came of it in {HANG:?}");
-        reactor.poll(Some(left)).unwrap();
-    }
+pub(crate) fn poll_until(reactor: &mut Reactor, done: impl FnMut() -> bool) {
+    turns::turn_until(|left| reactor.poll(Some(left)), done);
 }
 
 /// Takes all events that are there now.
@@ -58,19 +48,11 @@ pub(crate) fn settle(reactor: &mut Reactor) {
 
 /// Runs a future on this thread, polling the reactor in between.
 pub(crate) fn drive<F: Future>(reactor: &mut Reactor, future: F) -> F::Output {
-    let mut future = std::pin::pin!(future);
-    let mut output = None;
-    poll_until(reactor, || {
-        if let Poll::Ready(value) = poll_noop(future.as_mut()) {
-            output = Some(value);
-        }
-        output.is_some()
-    });
-    output.unwrap()
+    turns::drive(|left| reactor.poll(Some(left)), future)
 }
 
 pub(crate) fn poll_noop<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
+    poll_once(future, Waker::noop())
 }
 
 /// Writes until there is no more room; returns how much.
@@ -90,37 +72,18 @@ pub(crate) fn fill(stream: &TcpStream) -> usize {
 
 /// A reactor on a thread of its own.
 pub(crate) struct Driver {
+    // Stops before the handle goes.
+    _turning: Turning,
     pub(crate) handle: Handle,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Driver {
     pub(crate) fn start() -> Self {
         let mut reactor = Reactor::new().unwrap();
         let handle = reactor.handle();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            while !stopped.load(Acquire) {
-                reactor.poll(None).unwrap();
-            }
-        });
         Self {
+            _turning: Turning::start(handle.waker(), move || reactor.poll(None)),
             handle,
-            stop,
-            thread: Some(thread),
-        }
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.stop.store(true, Release);
-        self.handle.waker().wake();
-        if let Some(thread) = self.thread.take() {
-            let joined = thread.join();
-            assert!(joined.is_ok() || std::thread::panicking());
         }
     }
 }
