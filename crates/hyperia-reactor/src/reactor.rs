@@ -24,7 +24,8 @@ use crate::sys::epoll::{Event, Events};
 ///
 /// # Limits
 /// After `fork` a child process shares the kernel's side of the reactor with its parent; neither may then
-/// register, and the child may not poll. All descriptors made here are closed by `exec`.
+/// register, and the child may not poll, nor drop a source: that would end the parent's registration. (A child
+/// that ends by `exec` or `_exit` drops nothing.) All descriptors made here are closed by `exec`.
 ///
 /// # Examples
 /// ```
