@@ -1,0 +1,196 @@
+//! Waiting for an object.
+//!
+//! # Protocol
+//! Join the queue, then mark and look at all stripes, then sleep; whoever returns an object sets its bit,
+//! and notifies if the stripe was marked. See `stripes` for why nobody sleeps beside an idle object.
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::future::Future;
+use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use hyperia_wait::Wait;
+
+use crate::Pool;
+use crate::pooled::{OwnedPooled, Pooled};
+use crate::stripes::{Claim, Stripes};
+
+/// The future of [`Pool::get`], which says what it does and what dropping it does.
+#[must_use = "futures do nothing unless polled"]
+pub struct Get<'a, T> {
+    pool: &'a Pool<T>,
+    waiter: Waiter<'a>,
+}
+
+/// The future of [`Pool::get_owned`].
+#[must_use = "futures do nothing unless polled"]
+pub struct OwnedGet<T> {
+    /// Waits in the queue of `pool`; dropped before it, as the first field.
+    waiter: Waiter<'static>,
+    pool: Arc<Pool<T>>,
+}
+
+/// The part that knows no objects.
+struct Waiter<'a> {
+    /// In the queue, or notified. Pinned with the waiter.
+    wait: Option<Wait<'a>>,
+    /// The last poll has joined the queue, and looked: `wait` tells when to look again.
+    sleeps: bool,
+    /// Where it is counted among the robbed.
+    robbed: Option<&'a Stripes>,
+    is_done: bool,
+}
+
+impl<'a> Waiter<'a> {
+    const fn new() -> Self {
+        Self {
+            wait: None,
+            sleeps: false,
+            robbed: None,
+            is_done: false,
+        }
+    }
+
+    /// Waits for a slot of `stripes`: the same at each call.
+    fn poll(self: Pin<&mut Self>, stripes: &'a Stripes, cx: &mut Context<'_>) -> Poll<Claim<'a>> {
+        // SAFETY: `wait` is pinned again below, and never moved; the rest needs no pinning.
+        let this = unsafe { self.get_unchecked_mut() };
+        assert!(!this.is_done, "polled again after it was ready");
+        // SAFETY: it is pinned with the waiter.
+        let mut wait = unsafe { Pin::new_unchecked(&mut this.wait) };
+        // Not after a panic in the middle: then it begins anew, leaving the queue first.
+        let claim = if mem::take(&mut this.sleeps) {
+            let notified = wait.as_mut().as_pin_mut().map(|wait| wait.poll(cx));
+            if notified.is_some_and(|poll| poll.is_pending()) {
+                this.sleeps = true;
+                return Poll::Pending;
+            }
+            let claim = stripes.take_notified();
+            if claim.is_none() && this.robbed.is_none() {
+                stripes.add_robbed();
+                this.robbed = Some(stripes);
+            }
+            claim
+        } else {
+            wait.set(None);
+            stripes.take()
+        };
+        let claim = match claim {
+            Some(claim) => claim,
+            None => loop {
+                wait.set(Some(stripes.queue().wait()));
+                let joined = wait.as_mut().as_pin_mut().map(|wait| wait.poll(cx));
+                let claim = if joined.is_some_and(|poll| poll.is_pending()) {
+                    let claim = stripes.look(this.robbed.is_some());
+                    if claim.is_none() {
+                        this.sleeps = true;
+                        return Poll::Pending;
+                    }
+                    claim
+                } else if this.robbed.is_some() {
+                    // A notification that found nobody had been stored.
+                    stripes.take_notified()
+                } else {
+                    stripes.take()
+                };
+                if let Some(claim) = claim {
+                    break claim;
+                }
+            },
+        };
+        // Leaves the queue. If it was notified meanwhile, that goes to the next one.
+        wait.set(None);
+        this.is_done = true;
+        this.count_out();
+        Poll::Ready(claim)
+    }
+
+    fn count_out(&mut self) {
+        if let Some(stripes) = self.robbed.take() {
+            stripes.remove_robbed();
+        }
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.count_out();
+    }
+}
+
+impl<'a, T> Get<'a, T> {
+    pub(crate) fn new(pool: &'a Pool<T>) -> Self {
+        Self {
+            pool,
+            waiter: Waiter::new(),
+        }
+    }
+}
+
+impl<T> OwnedGet<T> {
+    pub(crate) fn new(pool: Arc<Pool<T>>) -> Self {
+        Self {
+            waiter: Waiter::new(),
+            pool,
+        }
+    }
+}
+
+impl<'a, T> Future for Get<'a, T> {
+    type Output = Pooled<'a, T>;
+
+    /// # Panics
+    ///
+    /// If `make` does, or if it is polled again after it was ready.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let pool = self.pool;
+        // SAFETY: the waiter is pinned with the future, and not moved out of it.
+        let waiter = unsafe { self.map_unchecked_mut(|this| &mut this.waiter) };
+        waiter.poll(pool.stripes(), cx).map(|claim| {
+            let slot = pool.fill(claim);
+            // SAFETY: `fill` leaves the slot to this guard, with an object.
+            unsafe { Pooled::new(pool, slot) }
+        })
+    }
+}
+
+impl<T> Future for OwnedGet<T> {
+    type Output = OwnedPooled<T>;
+
+    /// # Panics
+    ///
+    /// If `make` does, or if it is polled again after it was ready.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: the waiter is pinned again below and the handle needs no pinning.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: the stripes live in the pool, on the heap, at least as long as the handle in this future.
+        // The waiter is dropped before the handle, and a claim does not leave this call.
+        let stripes = unsafe { mem::transmute::<&Stripes, &'static Stripes>(this.pool.stripes()) };
+        // SAFETY: the waiter is pinned with the future, and not moved out of it.
+        let waiter = unsafe { Pin::new_unchecked(&mut this.waiter) };
+        waiter.poll(stripes, cx).map(|claim| {
+            let slot = this.pool.fill(claim);
+            // SAFETY: `fill` leaves the slot to this guard, with an object.
+            unsafe { OwnedPooled::new(Arc::clone(&this.pool), slot) }
+        })
+    }
+}
+
+macro_rules! debug {
+    ($($future:ty, $name:literal;)+) => {$(
+        impl<T> fmt::Debug for $future {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct($name)
+                    .field("waits", &self.waiter.wait.is_some())
+                    .finish_non_exhaustive()
+            }
+        }
+    )+};
+}
+
+debug! {
+    Get<'_, T>, "Get";
+    OwnedGet<T>, "OwnedGet";
+}
