@@ -5,12 +5,11 @@
 #![cfg(not(hyperia_loom))]
 use hyperia_net::{TcpListener, TcpStream};
 use hyperia_rt::EventLoop;
+use hyperia_test::syscalls;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::process::Command;
 use std::time::Duration;
 
-const SCENARIO: &str = "HYPERIA_RT_SCENARIO";
 const MARK: &str = "/hyperia-rt-mark";
 const ROUND_TRIPS: usize = 500;
 
@@ -22,13 +21,13 @@ fn mark() {
 /// Does nothing unless a test below runs it in a process of its own.
 #[test]
 fn scenario() {
-    match std::env::var(SCENARIO).as_deref() {
-        Ok("idle") => idle(),
-        Ok("tasks") => tasks(),
-        Ok("ping-pong") => ping_pong().unwrap(),
-        Ok("peer") => peer().unwrap(),
-        Ok(other) => panic!("no such scenario: {other}"),
-        Err(_) => {}
+    match syscalls::scenario().as_deref() {
+        Some("idle") => idle(),
+        Some("tasks") => tasks(),
+        Some("ping-pong") => ping_pong().unwrap(),
+        Some("peer") => peer().unwrap(),
+        Some(other) => panic!("no such scenario: {other}"),
+        None => {}
     }
 }
 
@@ -128,27 +127,7 @@ fn peer() -> io::Result<()> {
 
 /// How often each system call was made between the marks, or `None` where strace cannot run.
 fn trace(scenario: &str) -> Option<BTreeMap<String, usize>> {
-    let log = std::env::temp_dir().join(format!("hyperia-rt-{scenario}-{}", std::process::id()));
-    let traced = Command::new("strace")
-        .args(["-f", "-qq", "-o"])
-        .arg(&log)
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "scenario", "--test-threads=1"])
-        .env(SCENARIO, scenario)
-        // A leak checker works by ptrace itself, and nothing can be traced twice.
-        .env("ASAN_OPTIONS", "detect_leaks=0")
-        .output();
-    let trace = std::fs::read_to_string(&log).unwrap_or_default();
-    // It may not have come to be.
-    let _ = std::fs::remove_file(&log);
-    match traced {
-        Ok(output) if output.status.success() && trace.contains(MARK) => {}
-        Ok(output) if trace.contains(MARK) => panic!("the scenario failed: {output:?}"),
-        _ => {
-            println!("skipped: strace is absent, or may not trace here");
-            return None;
-        }
-    }
+    let trace = syscalls::traced("scenario", scenario, &["-qq"], MARK)?;
     let mut marks = trace.lines().filter(|line| line.contains(MARK));
     let thread = marks.next()?.split_whitespace().next()?.to_owned();
     assert_eq!(marks.count(), 1, "{trace}");
