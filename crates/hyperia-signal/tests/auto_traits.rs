@@ -5,19 +5,27 @@ use core::hash::Hash;
 use futures_core::{FusedFuture, FusedStream, Stream};
 use hyperia_signal::{CtrlC, Recv, Signal, Signals};
 
-macro_rules! assert_has {
-    ($type:ty: $($trait:path),+) => {
-        const _: fn() = || {
-            fn has<T: ?Sized $(+ $trait)+>() {}
-            has::<$type>();
-        };
-    };
+#[test]
+fn auto_traits() {
+    hyperia_test::auto_traits! {
+        // type:        Send  Sync  Unpin
+        Signals:        true  true  true;
+        Recv<'static>:  true  true  true;
+        CtrlC:          true  true  true;
+        Signal:         true  true  true;
+    }
 }
 
-assert_has!(Signals: Send, Sync, Unpin, Debug, Stream<Item = Signal>, FusedStream);
-assert_has!(Recv<'static>: Send, Sync, Unpin, Debug, FusedFuture);
-assert_has!(CtrlC: Send, Sync, Unpin, Debug, FusedFuture);
-assert_has!(Signal: Send, Sync, Copy, Ord, Hash, Debug, Display);
+#[test]
+fn other_traits() {
+    fn stream<T: Stream<Item = Signal> + FusedStream + Debug>() {}
+    fn future<T: FusedFuture + Debug>() {}
+    fn value<T: Copy + Ord + Hash + Debug + Display>() {}
+    stream::<Signals>();
+    future::<Recv<'_>>();
+    future::<CtrlC>();
+    value::<Signal>();
+}
 
 #[test]
 fn a_signal_is_as_small_as_its_number() {

@@ -10,32 +10,6 @@ use hyperia_sync::oneshot::{
 };
 use hyperia_sync::{AutoResetEvent, AutoResetWait};
 
-/// Whether `$type: $trait`: an inherent constant hides the trait's where the bound holds.
-macro_rules! has {
-    ($type:ty: $trait:ident) => {{
-        trait Otherwise {
-            const HAS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $trait> Probe<T> {
-            const HAS: bool = true;
-        }
-        // The probe itself: the one has every one of them, the other none.
-        const { assert!(<Probe<u8>>::HAS && !<Probe<(Rc<u8>, PhantomPinned)>>::HAS) };
-        <Probe<$type>>::HAS
-    }};
-}
-
-macro_rules! table {
-    ($($ty:ty: $send:literal $sync:literal $unpin:literal;)+) => {
-        $(
-            let row = (has!($ty: Send), has!($ty: Sync), has!($ty: Unpin));
-            assert_eq!(row, ($send, $sync, $unpin), "Send, Sync, Unpin of {}", stringify!($ty));
-        )+
-    };
-}
-
 /// Send, not Sync, Unpin.
 type Movable = Cell<u8>;
 /// Neither.
@@ -43,7 +17,8 @@ type Local = (Rc<u8>, PhantomPinned);
 
 #[test]
 fn auto_traits_are_as_documented() {
-    table! {
+    hyperia_test::auto_traits! {
+        // type: Send Sync Unpin
         AutoResetEvent: true true true;
         AutoResetWait<'static>: true true false;
         Sender<Movable>: true true true;

@@ -9,49 +9,25 @@ use std::rc::Rc;
 use hyperia_timer::wheel::{Expired, Key, Wheel};
 use hyperia_timer::{Elapsed, ManualClock, MonotonicClock, Sleep, Timeout, Timers};
 
-/// Whether `$type: $trait`: an inherent constant hides the trait's where the bound holds.
-macro_rules! has {
-    ($type:ty: $trait:ident) => {{
-        trait Otherwise {
-            const HAS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $trait> Probe<T> {
-            const HAS: bool = true;
-        }
-        // The probe itself: the one has every one of them, the other none.
-        const { assert!(<Probe<u8>>::HAS && !<Probe<(Rc<u8>, PhantomPinned)>>::HAS) };
-        <Probe<$type>>::HAS
-    }};
-}
-
-macro_rules! table {
-    ($($type:ty => $send:literal $sync:literal $unpin:literal)*) => {$(
-        let found = (has!($type: Send), has!($type: Sync), has!($type: Unpin));
-        assert_eq!(found, ($send, $sync, $unpin), "Send, Sync, Unpin of {}", stringify!($type));
-    )*};
-}
-
 #[test]
 fn auto_traits_are_what_they_should_be() {
-    table! {
+    hyperia_test::auto_traits! {
         // type                     Send  Sync  Unpin
-        Timers                   => true  true  true
-        Sleep                    => true  true  false
-        Timeout<Ready<u8>>       => true  true  false
-        Timeout<Pending<Rc<u8>>> => true  true  false
-        Timeout<Ready<Rc<u8>>>   => false false false
-        Timeout<Ready<Cell<u8>>> => true  false false
-        Timeout<PhantomPinned>   => true  true  false
-        Elapsed                  => true  true  true
-        MonotonicClock           => true  true  true
-        ManualClock              => true  true  true
-        Key                      => true  true  true
-        Wheel<u8>                => true  true  true
-        Wheel<Rc<u8>>            => false false true
-        Wheel<Cell<u8>>          => true  false true
-        Expired<Rc<u8>>          => false false true
+        Timers:                   true  true  true;
+        Sleep:                    true  true  false;
+        Timeout<Ready<u8>>:       true  true  false;
+        Timeout<Pending<Rc<u8>>>: true  true  false;
+        Timeout<Ready<Rc<u8>>>:   false false false;
+        Timeout<Ready<Cell<u8>>>: true  false false;
+        Timeout<PhantomPinned>:   true  true  false;
+        Elapsed:                  true  true  true;
+        MonotonicClock:           true  true  true;
+        ManualClock:              true  true  true;
+        Key:                      true  true  true;
+        Wheel<u8>:                true  true  true;
+        Wheel<Rc<u8>>:            false false true;
+        Wheel<Cell<u8>>:          true  false true;
+        Expired<Rc<u8>>:          false false true;
     }
 }
 

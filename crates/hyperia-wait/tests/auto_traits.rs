@@ -2,39 +2,11 @@
 #![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::cell::Cell;
-use std::marker::PhantomPinned;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::rc::Rc;
 
 use hyperia_wait::{
     Closed, Driving, Either, Elapsed, Race, Wait, WaitQueue, WakeBatch, WakerCell, race,
 };
-
-/// Whether `$type: $trait`: an inherent constant hides the trait's where the bound holds.
-macro_rules! has {
-    ($type:ty: $trait:ident) => {{
-        trait Otherwise {
-            const HAS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $trait> Probe<T> {
-            const HAS: bool = true;
-        }
-        // The probe itself: the one has every one of them, the other none.
-        const { assert!(<Probe<u8>>::HAS && !<Probe<(Rc<u8>, PhantomPinned)>>::HAS) };
-        <Probe<$type>>::HAS
-    }};
-}
-
-macro_rules! table {
-    ($($ty:ty: $send:literal $sync:literal $unpin:literal;)+) => {
-        $(
-            let row = (has!($ty: Send), has!($ty: Sync), has!($ty: Unpin));
-            assert_eq!(row, ($send, $sync, $unpin), "Send, Sync, Unpin of {}", stringify!($ty));
-        )+
-    };
-}
 
 fn is_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 
@@ -43,7 +15,8 @@ type Future = std::future::Ready<()>;
 
 #[test]
 fn auto_traits_are_as_documented() {
-    table! {
+    hyperia_test::auto_traits! {
+        // type: Send Sync Unpin
         WakerCell: true true true;
         WaitQueue: true true true;
         Wait<'static>: true true false;
