@@ -281,14 +281,19 @@ unsafe fn finish<T>(channel: NonNull<Channel<T>>, state: u32) -> Result<T, RecvE
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
+        // This side's waker: dropped at the very end, because its drop is user code that may panic.
+        let _own;
         // SAFETY: this side has not ended, so the block is alive.
         let state = match unsafe { self.channel.as_ref() }.unregister(RX) {
-            // SAFETY: the receiver ends here, once, without a waker registered.
-            Ok(_own) => match unsafe { channel::end(self.channel, RX, 0) } {
-                End::First(None) => return,
-                End::First(Some(waker)) => return waker.wake(),
-                End::Last(state) => state,
-            },
+            Ok(own) => {
+                _own = own;
+                // SAFETY: the receiver ends here, once, without a waker registered.
+                match unsafe { channel::end(self.channel, RX, 0) } {
+                    End::First(None) => return,
+                    End::First(Some(waker)) => return waker.wake(),
+                    End::Last(state) => state,
+                }
+            }
             Err(state) => state,
         };
         // SAFETY: the sender has ended, as `state` says, and this side ends here or has just ended last.
