@@ -6,38 +6,6 @@ use std::marker::PhantomPinned;
 
 use hyperia_client::*;
 
-/// Whether a type has a trait, decided when the test is compiled: the inherent method wins where its bound holds.
-macro_rules! has {
-    ($type:ty: $bound:path) => {{
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $bound> Probe<T> {
-            fn has(&self) -> bool {
-                true
-            }
-        }
-        trait Otherwise {
-            fn has(&self) -> bool {
-                false
-            }
-        }
-        impl<T: ?Sized> Otherwise for &Probe<T> {}
-        let _ = Otherwise::has(&&Probe::<()>(std::marker::PhantomData));
-        let _ = Probe::<()>(std::marker::PhantomData).has();
-        (&Probe::<$type>(std::marker::PhantomData)).has()
-    }};
-}
-
-macro_rules! table {
-    ($($type:ty: $send:literal $sync:literal $unpin:literal;)*) => {$(
-        assert_eq!(
-            (has!($type: Send), has!($type: Sync), has!($type: Unpin)),
-            ($send == "send", $sync == "sync", $unpin == "unpin"),
-            "{}",
-            stringify!($type)
-        );
-    )*};
-}
-
 struct Pinned(PhantomPinned);
 
 impl AsRef<[u8]> for Pinned {
@@ -61,33 +29,34 @@ type NotSend = std::rc::Rc<[u8]>;
 
 #[test]
 fn auto_traits_are_as_documented() {
-    table! {
-        Client<Vec<u8>>: "send" "sync" "unpin";
-        Client<Unshared>: "send" "sync" "unpin";
-        Client<NotSend>: "" "" "unpin";
-        Driver<Vec<u8>>: "send" "" "unpin";
-        Driver<Unshared>: "send" "" "unpin";
-        Driver<Pinned>: "send" "" "unpin";
-        Driver<NotSend>: "" "" "unpin";
-        Enqueue<'static, Vec<u8>>: "send" "sync" "unpin";
-        Enqueue<'static, Unshared>: "send" "" "unpin";
-        Enqueue<'static, Pinned>: "send" "sync" "unpin";
-        Enqueue<'static, NotSend>: "" "" "unpin";
-        SendMessage<'static, Vec<u8>>: "send" "sync" "unpin";
-        SendMessage<'static, NotSend>: "" "" "unpin";
-        Flush<'static, Vec<u8>>: "send" "sync" "unpin";
-        Finished<'static, Vec<u8>>: "send" "sync" "unpin";
-        Events: "send" "sync" "unpin";
-        Event: "send" "sync" "unpin";
-        Builder<Vec<u8>>: "send" "" "unpin";
-        Destination: "send" "" "unpin";
-        TcpConnector: "send" "" "unpin";
-        TcpConnect: "send" "" "unpin";
-        Stats: "send" "sync" "unpin";
-        Latency: "send" "sync" "unpin";
-        Verdict: "send" "sync" "unpin";
-        Unsent<Vec<u8>>: "send" "sync" "unpin";
-        SendError<NotSend>: "" "" "unpin";
+    hyperia_test::auto_traits! {
+        // type:                       Send  Sync  Unpin
+        Client<Vec<u8>>:               true  true  true;
+        Client<Unshared>:              true  true  true;
+        Client<NotSend>:               false false true;
+        Driver<Vec<u8>>:               true  false true;
+        Driver<Unshared>:              true  false true;
+        Driver<Pinned>:                true  false true;
+        Driver<NotSend>:               false false true;
+        Enqueue<'static, Vec<u8>>:     true  true  true;
+        Enqueue<'static, Unshared>:    true  false true;
+        Enqueue<'static, Pinned>:      true  true  true;
+        Enqueue<'static, NotSend>:     false false true;
+        SendMessage<'static, Vec<u8>>: true  true  true;
+        SendMessage<'static, NotSend>: false false true;
+        Flush<'static, Vec<u8>>:       true  true  true;
+        Finished<'static, Vec<u8>>:    true  true  true;
+        Events:                        true  true  true;
+        Event:                         true  true  true;
+        Builder<Vec<u8>>:              true  false true;
+        Destination:                   true  false true;
+        TcpConnector:                  true  false true;
+        TcpConnect:                    true  false true;
+        Stats:                         true  true  true;
+        Latency:                       true  true  true;
+        Verdict:                       true  true  true;
+        Unsent<Vec<u8>>:               true  true  true;
+        SendError<NotSend>:            false false true;
     }
 }
 
