@@ -18,22 +18,22 @@ type Local = (Rc<u8>, PhantomPinned);
 #[test]
 fn auto_traits_are_as_documented() {
     hyperia_test::auto_traits! {
-        // type: Send Sync Unpin
-        AutoResetEvent: true true true;
-        AutoResetWait<'static>: true true false;
-        Sender<Movable>: true true true;
-        Sender<Local>: false false true;
-        Receiver<Movable>: true true true;
-        Receiver<Local>: false false true;
-        Recv<Movable>: true true true;
-        Recv<Local>: false false true;
-        SendError<Movable>: true false true;
-        SendError<Local>: false false false;
-        RecvError: true true true;
-        TryRecvError<Movable>: true true true;
-        TryRecvError<Local>: false false true;
-        RecvTimeoutError<Movable>: true true true;
-        RecvTimeoutError<Local>: false false true;
+        // type:                   Send  Sync  Unpin
+        AutoResetEvent:            true  true  true;
+        AutoResetWait<'static>:    true  true  false;
+        Sender<Movable>:           true  true  true;
+        Sender<Local>:             false false true;
+        Receiver<Movable>:         true  true  true;
+        Receiver<Local>:           false false true;
+        Recv<Movable>:             true  true  true;
+        Recv<Local>:               false false true;
+        SendError<Movable>:        true  false true;
+        SendError<Local>:          false false false;
+        RecvError:                 true  true  true;
+        TryRecvError<Movable>:     true  true  true;
+        TryRecvError<Local>:       false false true;
+        RecvTimeoutError<Movable>: true  true  true;
+        RecvTimeoutError<Local>:   false false true;
     }
 }
 

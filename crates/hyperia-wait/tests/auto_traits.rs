@@ -16,17 +16,17 @@ type Future = std::future::Ready<()>;
 #[test]
 fn auto_traits_are_as_documented() {
     hyperia_test::auto_traits! {
-        // type: Send Sync Unpin
-        WakerCell: true true true;
-        WaitQueue: true true true;
-        Wait<'static>: true true false;
-        Closed: true true true;
-        WakeBatch: true true true;
-        Elapsed: true true true;
-        Driving: false false true;
-        Either<u8, u8>: true true true;
-        Either<Local, u8>: false false true;
-        Race<Future, Future>: true true true;
+        // type:                                 Send  Sync  Unpin
+        WakerCell:                               true  true  true;
+        WaitQueue:                               true  true  true;
+        Wait<'static>:                           true  true  false;
+        Closed:                                  true  true  true;
+        WakeBatch:                               true  true  true;
+        Elapsed:                                 true  true  true;
+        Driving:                                 false false true;
+        Either<u8, u8>:                          true  true  true;
+        Either<Local, u8>:                       false false true;
+        Race<Future, Future>:                    true  true  true;
         Race<std::future::Ready<Local>, Future>: false false true;
     }
     is_unwind_safe::<(WakerCell, WaitQueue)>();
