@@ -8,10 +8,11 @@
 //! placement with a role on the main thread.) They are there to notice a model that explores nothing.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::pin::Pin;
 use core::task::Poll;
-use std::sync::{Arc, Mutex};
-use std::vec::Vec;
+use std::sync::Mutex;
 
 use hyperia_test::{CountingWaker, model_roles, poll_once};
 use loom::cell::UnsafeCell;
@@ -207,8 +208,7 @@ fn taking_an_object_out_meets_a_take() {
     );
 }
 
-/// Catches a look that comes before the joining, a mark that comes after the look, and a return that does not
-/// look at the mark.
+/// Catches a look that does not mark, and a return that does not look at the mark.
 #[test]
 fn a_wait_meets_the_return() {
     model_roles(
@@ -256,55 +256,63 @@ fn a_cancelled_wait_passes_the_object_on() {
     );
 }
 
-/// Catches an unmarking that overtakes the mark of a new waiter: the mark of the first is an old one, the
-/// first return removes it, and the second return would tell nobody.
+/// A pool of two objects in one stripe, `out` of which are out, with a mark of one who is gone.
+fn make_with_an_old_mark(out: usize) -> Shared {
+    let mut shared = make(1, 0, 0);
+    let pool = Pool::with_stripes(Stripes::with_stripes(out, 1), || UnsafeCell::new(0));
+    let pool: &'static Pool<Object> = Box::leak(Box::new(pool));
+    shared.pool = pool;
+    for seat in &shared.seats {
+        *seat.get.lock().unwrap() = Some(Box::pin(pool.get()));
+    }
+    let objects = (0..out).filter_map(|_| pool.try_get());
+    shared.out.lock().unwrap().extend(objects);
+    let gone = pool.get();
+    assert!(poll_once(core::pin::pin!(gone), core::task::Waker::noop()).is_pending());
+    shared
+}
+
+/// Catches an unmarking that is not taken back when somebody has joined meanwhile: the return finds an old
+/// mark and removes it; the object is taken, somebody waits for it, and its next return would tell nobody.
 #[test]
 fn an_old_mark_is_removed_beside_a_new_waiter() {
-    fn make_marked() -> Shared {
-        let shared = make(1, 1, 1);
-        cancel_first(&shared);
-        shared
-    }
-    fn return_and_take_and_return(shared: &Shared) {
-        give_back(shared);
-        take_and_return(shared);
+    fn take_and_wait_and_return(shared: &Shared) {
+        let object = shared.pool.try_get();
+        poll(shared, 0);
+        drop(object);
     }
     model_roles(
         "an old mark is removed beside a new waiter",
         6,
-        make_marked,
-        &[return_and_take_and_return, wait_second],
+        || make_with_an_old_mark(1),
+        &[give_back, take_and_wait_and_return],
         nobody_sleeps,
     );
 }
 
-/// As above, and another object is returned to the same stripe while the mark is off.
+/// Catches an unmarking that is taken back without telling of what came back meanwhile: two objects then lie
+/// idle beside two who wait, of whom one is woken.
 #[test]
-fn an_old_mark_is_removed_beside_a_waiter_and_a_return() {
-    fn make_marked() -> Shared {
-        let mut shared = make(1, 0, 0);
-        let pool = Pool::with_stripes(Stripes::with_stripes(2, 1), || UnsafeCell::new(0));
-        let pool: &'static Pool<Object> = Box::leak(Box::new(pool));
-        shared.pool = pool;
-        for seat in &shared.seats {
-            *seat.get.lock().unwrap() = Some(Box::pin(pool.get()));
-        }
-        let objects = (0..2).filter_map(|_| pool.try_get());
-        shared.out.lock().unwrap().extend(objects);
-        assert!(!poll(&shared, 0));
-        cancel_first(&shared);
-        shared
-    }
-    fn give_both_back(shared: &Shared) {
-        give_back(shared);
+fn what_came_back_while_the_mark_was_off_is_told() {
+    fn take_and_wait_twice_and_return_both(shared: &Shared) {
+        let object = shared.pool.try_get();
+        poll(shared, 0);
+        poll(shared, 1);
+        drop(object);
         give_back(shared);
     }
     model_roles(
-        "an old mark is removed beside a waiter and a return",
+        "what came back while the mark was off is told",
         6,
-        make_marked,
-        &[give_both_back, wait_second],
-        nobody_sleeps,
+        || make_with_an_old_mark(2),
+        &[give_back, take_and_wait_twice_and_return_both],
+        |shared| {
+            for seat in &shared.seats {
+                let served = seat.get.lock().unwrap().is_none();
+                assert!(served || seat.waker.wakes() > 0, "two idle, one woken");
+            }
+            nobody_sleeps(shared);
+        },
     );
 }
 
