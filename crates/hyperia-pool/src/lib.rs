@@ -33,3 +33,32 @@ pub use pooled::{OwnedPooled, Pooled};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// What may not leave its thread stays on it, in a pool or in use:
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<hyperia_pool::Pool<std::rc::Rc<u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_sync<T: Sync>() {}
+/// is_sync::<hyperia_pool::Pool<std::sync::MutexGuard<'static, u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<hyperia_pool::OwnedPooled<std::sync::MutexGuard<'static, u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_sync<T: Sync>() {}
+/// is_sync::<hyperia_pool::Pooled<'static, std::cell::Cell<u8>>>();
+/// ```
+/// while this compiles:
+/// ```
+/// fn is_send<T: Send>() {}
+/// fn is_sync<T: Sync>() {}
+/// is_send::<hyperia_pool::Pool<std::cell::Cell<u8>>>();
+/// is_sync::<hyperia_pool::Pool<std::cell::Cell<u8>>>();
+/// is_send::<hyperia_pool::OwnedPooled<std::cell::Cell<u8>>>();
+/// is_sync::<hyperia_pool::Pooled<'static, u8>>();
+/// ```
+#[cfg(doctest)]
+struct AutoTraits;

@@ -78,10 +78,20 @@ pub(crate) fn set_thread_index(index: usize) {
     INDEX.with(|cell| cell.set(index));
 }
 
-/// How many threads can run at once, as far as this is known.
+/// How many threads can run at once, as far as this is known. Asked once: the system reads files for it.
 #[cfg(all(feature = "std", not(hyperia_loom)))]
 pub(crate) fn parallelism() -> usize {
-    std::thread::available_parallelism().map_or(1, core::num::NonZero::get)
+    static KNOWN: AtomicUsize = AtomicUsize::new(0);
+    // ORDERING: one number, which carries nothing else.
+    match KNOWN.load(Ordering::Relaxed) {
+        0 => {
+            let count = std::thread::available_parallelism().map_or(1, core::num::NonZero::get);
+            // ORDERING: of two that ask at the same time either may be last.
+            KNOWN.store(count, Ordering::Relaxed);
+            count
+        }
+        count => count,
+    }
 }
 #[cfg(any(not(feature = "std"), hyperia_loom))]
 pub(crate) fn parallelism() -> usize {
