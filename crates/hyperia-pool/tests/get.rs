@@ -124,12 +124,14 @@ fn nothing_is_lost(scene: &Scene) {
 
 #[test]
 fn a_get_may_be_dropped_at_every_poll() {
+    // One for each time that the scenario begins.
+    let pools: Vec<_> = (0..16).map(|_| Pool::new(1, || 0_u8)).collect();
+    let mut unused = pools.iter();
     let polls = drop_at_every_poll(
         || {
-            // Leaked, for a borrow that state and future can share.
-            let pool: &'static Pool<u8> = Box::leak(Box::new(Pool::new(1, || 0)));
+            let pool = unused.next().expect("enough of them");
             let out = pool.try_get();
-            let get: Get<'static, u8> = pool.get();
+            let get: Get<'_, u8> = pool.get();
             ((pool, RefCell::new(out)), get)
         },
         |(pool, out), k| {
