@@ -29,10 +29,6 @@ pub mod mpsc;
 mod padded;
 #[cfg(all(test, hyperia_loom))]
 #[path = "../tests/models/placements.rs"]
-#[expect(
-    clippy::std_instead_of_alloc,
-    reason = "tests/ has no alloc, and shares this file"
-)]
 mod placements;
 mod primitive;
 

@@ -41,11 +41,10 @@ use std::os::fd::OwnedFd;
 /// let mut signals = Signals::new(&reactor.handle(), &[Signal::USER1, Signal::HANGUP])?;
 /// # // SAFETY: no pointers are involved.
 /// # unsafe { libc::raise(libc::SIGUSR1) };
-/// # let driver = std::thread::spawn(move || while reactor.poll(None).is_ok_and(|events| events == 0) {});
+/// # let _until_exit = std::thread::spawn(move || while reactor.poll(None).is_ok() {});
 /// // Elsewhere: kill -USR1 ...
 /// let signal = hyperia_wait::block_on(signals.recv())?;
 /// assert_eq!(signal, Signal::USER1);
-/// # driver.join().unwrap();
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Signals {
@@ -222,9 +221,8 @@ impl FusedFuture for Recv<'_> {
 /// let interrupted = hyperia_signal::ctrl_c(&reactor.handle());
 /// # // SAFETY: no pointers are involved.
 /// # unsafe { libc::raise(libc::SIGINT) };
-/// # let driver = std::thread::spawn(move || while reactor.poll(None).is_ok_and(|events| events == 0) {});
+/// # let _until_exit = std::thread::spawn(move || while reactor.poll(None).is_ok() {});
 /// hyperia_wait::block_on(interrupted)?;
-/// # driver.join().unwrap();
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn ctrl_c(handle: &Handle) -> CtrlC {
