@@ -39,6 +39,16 @@ impl Verdict {
     }
 }
 
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ok => f.write_str("sent"),
+            Self::Unsent(reason) => write!(f, "not sent: {reason}"),
+            Self::Unknown(reason) => write!(f, "may have been received: {reason}"),
+        }
+    }
+}
+
 /// Why a message failed or a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -114,6 +124,18 @@ pub struct FlushError {
     pub unsent: u64,
     /// How many had a write in flight when their connection ended.
     pub unknown: u64,
+}
+
+impl<M> Unsent<M> {
+    /// Takes the message out.
+    pub fn into_message(self) -> M {
+        self.0
+    }
+
+    /// Why it was not accepted.
+    pub const fn reason(&self) -> Reason {
+        self.1
+    }
 }
 
 impl<M> TryEnqueueError<M> {
