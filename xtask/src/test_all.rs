@@ -1,6 +1,7 @@
 //! `cargo xtask test-all`: what must pass before anything is handed in.
 mod cases;
 mod examples;
+mod features;
 pub(crate) mod models;
 mod no_std;
 mod sanitizer;
@@ -11,6 +12,7 @@ use crate::report::{Report, Tally};
 use crate::tidy;
 use crate::workspace::Workspace;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 /// What a step gets.
 pub(crate) struct Context<'a> {
@@ -27,7 +29,7 @@ const STEPS: &[(&str, Step)] = &[
     ("clippy", clippy),
     ("tests", cases::tests),
     ("doctests", cases::doctests),
-    ("features", features),
+    ("features", features::features),
     ("no_std", no_std::no_std),
     ("loom", models::loom),
     ("shuttle", models::shuttle),
@@ -67,6 +69,15 @@ impl Context<'_> {
         }
         command
     }
+
+    /// What the nightly toolchain calls itself, if there is one.
+    pub(crate) fn nightly(&self) -> Option<String> {
+        let mut command = self.workspace.cargo(&["+nightly", "--version"]);
+        let version = process::run(&mut command, Duration::from_secs(60));
+        version
+            .is_success()
+            .then(|| version.stdout.trim().to_owned())
+    }
 }
 
 /// Runs a build-like command; one case.
@@ -98,35 +109,6 @@ fn clippy(context: &Context<'_>, tally: &mut Tally<'_>) {
         tally,
         "cargo clippy",
     );
-}
-
-/// Every crate alone, and each of its features alone: at the root they would be unified.
-fn features(context: &Context<'_>, tally: &mut Tally<'_>) {
-    for package in context.workspace.crates() {
-        if !context.arguments.wants_crate(&package.name) || !package.is_default {
-            continue;
-        }
-        let name = package.name.as_str();
-        let mut builds = vec![vec![]];
-        if !package.features.is_empty() {
-            builds.push(vec!["--no-default-features"]);
-            builds.push(vec!["--all-features"]);
-        }
-        for feature in &package.features {
-            builds.push(vec!["--no-default-features", "--features", feature]);
-        }
-        tally.say(format!("{name}: {} builds", builds.len()));
-        for build in builds {
-            // Clippy rather than check: its flags reach our code only, so dependencies stay built.
-            let mut command = context.workspace.cargo(&["clippy", "-p", name]);
-            let what = format!("cargo clippy -p {name} {}", build.join(" "));
-            check(
-                command.args(build).args(["--", "-D", "warnings"]),
-                tally,
-                &what,
-            );
-        }
-    }
 }
 
 /// Benches compile and run once, those against other crates included.

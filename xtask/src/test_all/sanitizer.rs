@@ -1,6 +1,5 @@
 //! Tests of the crates with unsafe code under AddressSanitizer, where there is a nightly.
 use super::{Context, cases};
-use crate::process;
 use crate::report::Tally;
 use crate::workspace::Package;
 use std::fs::Permissions;
@@ -17,13 +16,9 @@ const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Unit and integration tests; doctests add build time and no new code.
 pub(super) fn address(context: &Context<'_>, tally: &mut Tally<'_>) {
-    let version = process::run(
-        &mut context.workspace.cargo(&["+nightly", "--version"]),
-        Duration::from_secs(60),
-    );
-    if !version.is_success() {
+    let Some(version) = context.nightly() else {
         return tally.skip("address sanitizer: no nightly toolchain");
-    }
+    };
     if !cfg!(all(
         target_arch = "x86_64",
         target_os = "linux",
@@ -31,7 +26,7 @@ pub(super) fn address(context: &Context<'_>, tally: &mut Tally<'_>) {
     )) {
         return tally.skip("address sanitizer: set up for x86-64 Linux only");
     }
-    tally.say(version.stdout.trim());
+    tally.say(version);
     let crates: Vec<_> = context
         .workspace
         .crates()
