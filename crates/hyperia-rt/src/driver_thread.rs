@@ -116,15 +116,24 @@ fn drive(mut reactor: Reactor, timers: &Timers, stop: &AtomicBool) {
     }
 }
 
+/// How often in a row a payload may panic when it is dropped, with a payload that does so, too.
+const DROPS_MAX: usize = 4;
+
 /// Calls `f`; `None` if it panics.
 fn contain<R>(f: impl FnOnce() -> R) -> Option<R> {
-    catch_unwind(AssertUnwindSafe(f))
-        .map_err(|payload| {
-            // A payload is foreign code, too: one that panics when it is dropped is forgotten.
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-            dropped.unwrap_or_else(mem::forget);
-        })
-        .ok()
+    let mut payload = match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(value) => return Some(value),
+        Err(payload) => payload,
+    };
+    // A payload is foreign code, too: if its drop does not stop panicking, what is left is forgotten.
+    for _ in 0..DROPS_MAX {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return None,
+            Err(next) => payload = next,
+        }
+    }
+    mem::forget(payload);
+    None
 }
 
 impl Drop for DriverThread {

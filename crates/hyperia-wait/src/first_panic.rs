@@ -9,6 +9,22 @@ use core::mem;
 #[cfg(feature = "std")]
 use std::panic;
 
+/// How often in a row a payload may panic when it is dropped, with a payload that does so, too.
+#[cfg(feature = "std")]
+const DROPS_MAX: usize = 4;
+
+/// Drops what a panic carried. That is user code again: if it does not stop panicking, what is left leaks.
+#[cfg(feature = "std")]
+fn discard(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..DROPS_MAX {
+        match panic::catch_unwind(panic::AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(next) => payload = next,
+        }
+    }
+    mem::forget(payload);
+}
+
 /// Keeps the first panic of a row of calls into user code, so that all of them are made.
 ///
 /// Without `std` nothing can be caught: a panic leaves at once, and the caller's `Drop` goes on.
@@ -32,8 +48,7 @@ impl FirstPanic {
             if self.payload.is_none() {
                 self.payload = Some(payload);
             } else {
-                // Dropping it is user code again, and may panic. It leaks instead.
-                mem::forget(payload);
+                discard(payload);
             }
         }
         #[cfg(not(feature = "std"))]
