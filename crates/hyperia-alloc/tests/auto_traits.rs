@@ -10,32 +10,6 @@ use std::rc::Rc;
 use allocator_api2::alloc::Global;
 use hyperia_alloc::{Drained, Limited, Scope, Shared, Tracked};
 
-/// Whether `$type: $trait`: an inherent constant hides the trait's where the bound holds.
-macro_rules! has {
-    ($type:ty: $trait:ident) => {{
-        trait Otherwise {
-            const HAS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $trait> Probe<T> {
-            const HAS: bool = true;
-        }
-        // The probe itself: the one has every one of them, the other none.
-        const { assert!(<Probe<u8>>::HAS && !<Probe<(Rc<u8>, PhantomPinned)>>::HAS) };
-        <Probe<$type>>::HAS
-    }};
-}
-
-macro_rules! table {
-    ($($ty:ty: $send:literal $sync:literal $unpin:literal;)+) => {
-        $(
-            let row = (has!($ty: Send), has!($ty: Sync), has!($ty: Unpin));
-            assert_eq!(row, ($send, $sync, $unpin), "Send, Sync, Unpin of {}", stringify!($ty));
-        )+
-    };
-}
-
 fn is_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 
 /// An allocator of one thread.
@@ -45,7 +19,7 @@ type Movable = Cell<u8>;
 
 #[test]
 fn auto_traits_are_as_documented() {
-    table! {
+    hyperia_test::auto_traits! {
         Tracked<Global>: true true true;
         Tracked<Movable>: true false true;
         Tracked<Local>: false false true;

@@ -2,37 +2,10 @@
 #![cfg(not(hyperia_loom))]
 
 use std::cell::Cell;
-use std::marker::PhantomPinned;
 use std::rc::Rc;
 use std::sync::MutexGuard;
 
 use hyperia_pool::{Get, OwnedGet, OwnedPooled, Pool, Pooled};
-
-/// Whether `$type: $trait`: an inherent constant hides the trait's where the bound holds.
-macro_rules! has {
-    ($type:ty: $trait:ident) => {{
-        trait Otherwise {
-            const HAS: bool = false;
-        }
-        impl<T: ?Sized> Otherwise for T {}
-        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
-        impl<T: ?Sized + $trait> Probe<T> {
-            const HAS: bool = true;
-        }
-        // The probe itself: the one has every one of them, the other none.
-        const { assert!(<Probe<u8>>::HAS && !<Probe<(Rc<u8>, PhantomPinned)>>::HAS) };
-        <Probe<$type>>::HAS
-    }};
-}
-
-macro_rules! table {
-    ($($ty:ty: $send:literal $sync:literal $unpin:literal;)+) => {
-        $(
-            let row = (has!($ty: Send), has!($ty: Sync), has!($ty: Unpin));
-            assert_eq!(row, ($send, $sync, $unpin), "Send, Sync, Unpin of {}", stringify!($ty));
-        )+
-    };
-}
 
 /// Send, and not Sync.
 type Unshared = Cell<u8>;
@@ -43,7 +16,7 @@ type Local = Rc<u8>;
 
 #[test]
 fn auto_traits_are_as_documented() {
-    table! {
+    hyperia_test::auto_traits! {
         Pool<u8>: true true true;
         Pool<Unshared>: true true true;
         Pool<Bound>: false false true;
