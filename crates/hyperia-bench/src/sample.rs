@@ -21,30 +21,37 @@ pub fn measure(f: impl FnOnce()) -> Sample {
     }
 }
 
-/// Runs `roles` on a thread each and times them from the moment when all are ready until the last
-/// has ended; creating the threads does not count.
+/// Runs `roles` on a thread each and times them from the moment when the first begins, which is when
+/// all threads are there, until the last has ended. The CPU time includes the making of the threads.
 ///
 /// # Panics
-/// If a role does.
+/// If there is no role, or if one does.
 pub fn measure_threads(roles: Vec<Box<dyn FnOnce() + Send + '_>>) -> Sample {
-    let barrier = Barrier::new(roles.len() + 1);
-    std::thread::scope(|scope| {
+    let barrier = Barrier::new(roles.len());
+    let cpu = cpu_time();
+    // Each thread looks at the clock itself: this one may be late to see that they have begun.
+    let begun = std::thread::scope(|scope| {
         let threads: Vec<_> = roles
             .into_iter()
             .map(|role| {
                 scope.spawn(|| {
                     barrier.wait();
+                    let begun = Instant::now();
                     role();
+                    begun
                 })
             })
             .collect();
-        barrier.wait();
-        measure(|| {
-            threads
-                .into_iter()
-                .for_each(|thread| thread.join().expect("a role panicked"))
-        })
-    })
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("a role panicked"))
+            .min()
+            .expect("there is a role")
+    });
+    Sample {
+        wall: begun.elapsed(),
+        cpu: cpu_time() - cpu,
+    }
 }
 
 /// What the process has used so far.
