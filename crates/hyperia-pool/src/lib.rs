@@ -1,4 +1,4 @@
-//! A lock-free object pool whose callers may wait for an object.
+//! An object pool whose callers may wait for an object; lock-free while nobody waits.
 //!
 //! | Item | What it is |
 //! |---|---|
