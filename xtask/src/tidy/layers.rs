@@ -14,6 +14,7 @@ type Row = (
 /// Arrows point to lower levels only.
 const LAYERS: &[Row] = &[
     ("hyperia-wait", 0, &[], &[]),
+    ("hyperia-asymmetric", 0, &[], &["libc"]),
     ("hyperia-queue", 0, &[], &["crossbeam-epoch"]),
     ("hyperia-breaker", 0, &[], &[]),
     (
@@ -34,7 +35,12 @@ const LAYERS: &[Row] = &[
         &["hyperia-wait"],
         &["libc", "futures-core", "parking_lot"],
     ),
-    ("hyperia-pool", 1, &["hyperia-wait"], &[]),
+    (
+        "hyperia-pool",
+        1,
+        &["hyperia-wait", "hyperia-asymmetric"],
+        &[],
+    ),
     (
         "hyperia-executor",
         1,
@@ -53,7 +59,12 @@ const LAYERS: &[Row] = &[
         &["hyperia-reactor"],
         &["libc", "futures-core"],
     ),
-    ("hyperia-alloc", 2, &["hyperia-wait"], &["allocator-api2"]),
+    (
+        "hyperia-alloc",
+        2,
+        &["hyperia-wait", "hyperia-asymmetric"],
+        &["allocator-api2"],
+    ),
     (
         "hyperia-rt",
         2,

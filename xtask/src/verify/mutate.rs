@@ -14,6 +14,7 @@ use std::time::Duration;
 /// A mutant may hang instead of failing; ordinary runs take seconds.
 const DEADLINE: Duration = Duration::from_secs(240);
 const STRONGER: [&str; 4] = ["Acquire", "Release", "AcqRel", "SeqCst"];
+const FENCES: [&str; 3] = ["fence", "fence_light", "fence_heavy"];
 
 /// One change to one file.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,14 +90,19 @@ fn mutations(source: &Source) -> Vec<Mutation> {
     let imports = import_ranges(code);
     let is_import = |at| imports.iter().any(|import| import.contains(&at));
     let mut found = Vec::new();
-    // Calls only; `fn fence(` would be a definition, which primitive.rs alone has.
-    for from in words(code, "fence").filter(|&at| code[at + 5..].starts_with('(') && !is_import(at))
-    {
-        let Some(length) = code[from..].find(')') else {
-            continue;
-        };
-        let what = format!("{} removed", &code[from..=from + length]);
-        found.push((from, from + length + 1, "()", what));
+    for name in FENCES {
+        for from in words(code, name) {
+            // Calls only, no definitions.
+            let is_call = code[from + name.len()..].starts_with('(');
+            if !is_call || code[..from].ends_with("fn ") || is_import(from) {
+                continue;
+            }
+            let Some(length) = code[from..].find(')') else {
+                continue;
+            };
+            let what = format!("{} removed", &code[from..=from + length]);
+            found.push((from, from + length + 1, "()", what));
+        }
     }
     let fences: Vec<_> = found.iter().map(|&(from, to, ..)| (from, to)).collect();
     for ordering in STRONGER {
@@ -208,7 +214,8 @@ mod tests {
         let source = Source::sample(
             "use crate::primitive::Ordering::{self, Acquire, Release};\n\
              fn f() {\n    // Acquire in a comment\n    if x.compare_exchange(a(b), c, AcqRel, Acquire).is_ok() {\n\
-                     y.store(1, Release);\n    }\n    fence(SeqCst);\n    z.load(Relaxed);\n}\n",
+                     y.store(1, Release);\n    }\n    fence(SeqCst);\n    z.load(Relaxed);\n\
+                 fence_heavy();\n}\nfn fence_light() {}\n",
         );
         let what: Vec<_> = mutations(&source)
             .into_iter()
@@ -219,6 +226,7 @@ mod tests {
             (4, "compare_exchange Acquire -> Relaxed"),
             (5, "store Release -> Relaxed"),
             (7, "fence(SeqCst) removed"),
+            (9, "fence_heavy() removed"),
         ];
         assert_eq!(what, expected.map(|(line, what)| (line, what.to_owned())));
     }
