@@ -67,7 +67,7 @@ impl<'a> Waiter<'a> {
                 this.sleeps = true;
                 return Poll::Pending;
             }
-            let claim = stripes.take_notified();
+            let claim = stripes.take_shared();
             if claim.is_none() && this.robbed.is_none() {
                 stripes.add_robbed();
                 this.robbed = Some(stripes);
@@ -91,7 +91,7 @@ impl<'a> Waiter<'a> {
                     claim
                 } else if this.robbed.is_some() {
                     // A notification that found nobody had been stored.
-                    stripes.take_notified()
+                    stripes.take_shared()
                 } else {
                     stripes.take()
                 };

@@ -1,4 +1,5 @@
-//! An object pool whose callers may wait for an object; lock-free while nobody waits.
+//! An object pool whose callers may wait for an object. A thread that takes what it has returned does so without
+//! a locked instruction, and any other can take it, too.
 //!
 //! | Item | What it is |
 //! |---|---|
@@ -16,6 +17,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod cache;
 mod get;
 #[cfg(all(test, hyperia_loom))]
 mod loom;

@@ -3,6 +3,8 @@
 //! A role that finds nothing polls once and stays in its place; the check at the end asks whether
 //! everybody who waits beside an idle object was woken. A lost wake-up is somebody who was not.
 //!
+//! A role without a seat finds nothing in a cache without revoking it; seat 0 is the owner's of stripe 0.
+//!
 //! Floors, written before the first run: two threads that each change the one word of a stripe twice meet in
 //! at least six ways. (The twenty first written for those with a queue in between were too many for one
 //! placement with a role on the main thread.) They are there to notice a model that explores nothing.
@@ -14,10 +16,10 @@ use core::pin::Pin;
 use core::task::Poll;
 use std::sync::Mutex;
 
+use hyperia_asymmetric::sit;
 use hyperia_test::{CountingWaker, model_roles, poll_once};
 use loom::cell::UnsafeCell;
 
-use crate::primitive::set_thread_index;
 use crate::stripes::Stripes;
 use crate::{Get, Pool, Pooled};
 
@@ -32,6 +34,17 @@ struct Shared {
     seats: [Seat; 2],
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.out.get_mut().unwrap().clear();
+        for seat in &mut self.seats {
+            *seat.get.get_mut().unwrap() = None;
+        }
+        // SAFETY: it was leaked by `make_in`, and what borrows it was dropped above.
+        drop(unsafe { Box::from_raw(core::ptr::from_ref(self.pool).cast_mut()) });
+    }
+}
+
 /// One waiter. Only one role at a time uses it, so its lock is no part of the model.
 struct Seat {
     get: Mutex<Option<Pin<Box<Get<'static, Object>>>>>,
@@ -40,9 +53,13 @@ struct Seat {
 
 /// A pool of `capacity` objects in as many stripes, of which `out` are out; the seats before `waiting` wait.
 fn make(capacity: usize, out: usize, waiting: usize) -> Shared {
-    set_thread_index(0);
-    // Leaked: a few bytes per execution, for a borrow that threads can share.
-    let pool = Pool::with_stripes(Stripes::with_stripes(capacity, capacity), || {
+    make_in(capacity, capacity, out, waiting)
+}
+
+fn make_in(stripes: usize, capacity: usize, out: usize, waiting: usize) -> Shared {
+    sit(None);
+    // Leaked until the end of the execution, for a borrow that threads can share.
+    let pool = Pool::with_stripes(Stripes::with_stripes(capacity, stripes), || {
         UnsafeCell::new(0)
     });
     let pool: &'static Pool<Object> = Box::leak(Box::new(pool));
@@ -85,27 +102,46 @@ fn poll(shared: &Shared, seat: usize) -> bool {
 }
 
 fn take_and_return(shared: &Shared) {
+    sit(None);
     if let Some(object) = shared.pool.try_get() {
         use_up(object);
     }
 }
 
 fn give_back(shared: &Shared) {
+    sit(None);
+    return_one(shared);
+}
+
+fn return_one(shared: &Shared) {
     let object = shared.out.lock().unwrap().pop();
     use_up(object.expect("one per role"));
 }
 
-fn give_back_elsewhere(shared: &Shared) {
-    set_thread_index(1);
+fn give_back_as_owner(shared: &Shared) {
+    sit(Some(0));
+    return_one(shared);
+}
+
+/// The second one, with the lower number, into a cache.
+fn give_both_back(shared: &Shared) {
     give_back(shared);
+    give_back_as_owner(shared);
+}
+
+fn give_back_as_owner_of_another(shared: &Shared) {
+    sit(Some(1));
+    return_one(shared);
 }
 
 fn wait_first(shared: &Shared) {
+    sit(None);
     poll(shared, 0);
 }
 
+/// Looks at stripe 1 first.
 fn wait_second(shared: &Shared) {
-    set_thread_index(1);
+    sit(Some(1));
     poll(shared, 1);
 }
 
@@ -116,6 +152,7 @@ fn cancel_first(shared: &Shared) {
 
 /// All objects have come back. Those who were woken are polled until nobody is: then nobody may be left.
 fn nobody_sleeps(shared: &Shared) {
+    sit(None);
     assert!(shared.out.lock().unwrap().is_empty());
     for _ in 0..4 {
         for seat in 0..2 {
@@ -161,12 +198,7 @@ fn two_takes_of_one_stripe_get_two_objects() {
     model_roles(
         "two takes of one stripe get two objects",
         6,
-        || {
-            let mut shared = make(1, 0, 0);
-            let pool = Pool::with_stripes(Stripes::with_stripes(2, 1), || UnsafeCell::new(0));
-            shared.pool = Box::leak(Box::new(pool));
-            shared
-        },
+        || make_in(1, 2, 0, 0),
         &[take, take],
         |shared| {
             assert_eq!(shared.pool.len_idle(), 0);
@@ -227,7 +259,7 @@ fn a_wait_at_another_stripe_meets_the_return() {
         "a wait at another stripe meets the return",
         6,
         || make(2, 2, 0),
-        &[wait_second, give_back, give_back_elsewhere],
+        &[wait_second, give_both_back],
         nobody_sleeps,
     );
 }
@@ -239,7 +271,7 @@ fn two_waiters_meet_two_returns() {
         "two waiters meet two returns",
         6,
         || make(2, 2, 2),
-        &[give_back, give_back_elsewhere],
+        &[give_back_as_owner, give_back_as_owner_of_another],
         nobody_sleeps,
     );
 }
@@ -256,18 +288,10 @@ fn a_cancelled_wait_passes_the_object_on() {
     );
 }
 
-/// A pool of two objects in one stripe, `out` of which are out, with a mark of one who is gone.
+/// A pool of `out` objects in one stripe, all of which are out, with a mark of one who is gone.
 fn make_with_an_old_mark(out: usize) -> Shared {
-    let mut shared = make(1, 0, 0);
-    let pool = Pool::with_stripes(Stripes::with_stripes(out, 1), || UnsafeCell::new(0));
-    let pool: &'static Pool<Object> = Box::leak(Box::new(pool));
-    shared.pool = pool;
-    for seat in &shared.seats {
-        *seat.get.lock().unwrap() = Some(Box::pin(pool.get()));
-    }
-    let objects = (0..out).filter_map(|_| pool.try_get());
-    shared.out.lock().unwrap().extend(objects);
-    let gone = pool.get();
+    let shared = make_in(1, out, out, 0);
+    let gone = shared.pool.get();
     assert!(poll_once(core::pin::pin!(gone), core::task::Waker::noop()).is_pending());
     shared
 }
@@ -340,7 +364,7 @@ fn one_who_was_woken_in_vain_is_served() {
             poll(shared, 0);
         }
     }
-    fn return_one(shared: &Shared) {
+    fn return_and_poll(shared: &Shared) {
         give_back(shared);
         poll_if_woken(shared);
     }
@@ -348,7 +372,167 @@ fn one_who_was_woken_in_vain_is_served() {
         "one who was woken in vain is served",
         6,
         || make(1, 1, 1),
-        &[return_one, take_and_return],
+        &[return_and_poll, take_and_return],
+        nobody_sleeps,
+    );
+}
+
+/// A pool of `capacity` objects in one stripe, all of which are in the cache of its owner.
+fn make_cached(capacity: usize) -> Shared {
+    let shared = make_in(1, capacity, 0, 0);
+    sit(Some(0));
+    let objects: Vec<_> = (0..capacity)
+        .filter_map(|_| shared.pool.try_get())
+        .collect();
+    drop(objects);
+    sit(None);
+    shared
+}
+
+/// A pool of one object that is out, whose cache was closed by somebody: its owner opens it again when it next
+/// finds nothing.
+fn make_closed() -> Shared {
+    let shared = make_cached(1);
+    let object = shared.pool.try_get();
+    shared.out.lock().unwrap().extend(object);
+    assert_eq!(shared.out.lock().unwrap().len(), 1);
+    shared
+}
+
+fn take_and_return_as_owner(shared: &Shared) {
+    sit(Some(0));
+    if let Some(object) = shared.pool.try_get() {
+        use_up(object);
+    }
+}
+
+/// Catches a drain beside the owner: a fence that is missing, on either side, in `enter`; what the owner has
+/// put in and does not publish.
+#[test]
+fn an_object_is_taken_out_of_a_cache() {
+    model_roles(
+        "an object is taken out of a cache",
+        6,
+        || make_cached(1),
+        &[take_and_return_as_owner, take_and_return],
+        nobody_sleeps,
+    );
+}
+
+/// As above, with one more object in the cache.
+#[test]
+fn one_of_two_objects_is_taken_out_of_a_cache() {
+    model_roles(
+        "one of two objects is taken out of a cache",
+        6,
+        || make_cached(2),
+        &[take_and_return_as_owner, take_and_return],
+        nobody_sleeps,
+    );
+}
+
+/// Catches a cache that is opened beside one who drains it, or where the owner finds again what was taken out.
+#[test]
+fn a_cache_is_used_again_after_a_drain() {
+    fn take_and_return_twice(shared: &Shared) {
+        for _ in 0..2 {
+            take_and_return_as_owner(shared);
+        }
+    }
+    model_roles(
+        "a cache is used again after a drain",
+        20,
+        || make_cached(1),
+        &[take_and_return_twice, take_and_return],
+        nobody_sleeps,
+    );
+}
+
+/// Two who find nothing but what is in a cache: it goes to one of them.
+#[test]
+fn two_revocations_meet() {
+    model_roles(
+        "two revocations meet",
+        6,
+        || make_cached(1),
+        &[take_and_return, take_and_return],
+        nobody_sleeps,
+    );
+}
+
+/// Catches a return into a cache that one who waits has looked at, or was kept out of.
+#[test]
+fn revoking_meets_a_return() {
+    model_roles(
+        "revoking meets a return",
+        6,
+        || make(1, 1, 0),
+        &[wait_first, give_back_as_owner],
+        nobody_sleeps,
+    );
+}
+
+/// Catches an owner that does not look back when it leaves: who waits has found it inside, and left the other
+/// object to it.
+#[test]
+fn what_the_owner_leaves_behind_is_found() {
+    fn take_one_and_keep_it(shared: &Shared) {
+        sit(Some(0));
+        let object = shared.pool.try_get();
+        shared.out.lock().unwrap().extend(object);
+    }
+    model_roles(
+        "what the owner leaves behind is found",
+        6,
+        || make_cached(2),
+        &[take_one_and_keep_it, wait_first],
+        |shared| {
+            let seat = &shared.seats[0];
+            let served = seat.get.lock().unwrap().is_none();
+            let woken = seat.waker.wakes() > 0;
+            let out = shared.out.lock().unwrap().drain(..).count();
+            assert!(served || woken || out == 2, "one idle, one asleep");
+            assert!(out <= 1 || !served);
+            nobody_sleeps(shared);
+        },
+    );
+}
+
+/// Catches an owner that opens its cache beside one who waits, and returns into it.
+#[test]
+fn reopening_meets_a_wait() {
+    fn reopen_and_return(shared: &Shared) {
+        sit(Some(0));
+        let none = shared.pool.try_get();
+        return_one(shared);
+        drop(none);
+    }
+    model_roles(
+        "reopening meets a wait",
+        6,
+        make_closed,
+        &[reopen_and_return, wait_first],
+        nobody_sleeps,
+    );
+}
+
+/// Catches an unmarking that is taken back without closing the cache, which was opened meanwhile because there
+/// was no mark: the owner's next return would go into it, beside one who waits.
+#[test]
+fn an_unmarking_is_taken_back_beside_a_reopening() {
+    fn wait_and_reopen_and_return(shared: &Shared) {
+        sit(Some(0));
+        let object = shared.pool.try_get();
+        poll(shared, 0);
+        let none = shared.pool.try_get();
+        drop(object);
+        drop(none);
+    }
+    model_roles(
+        "an unmarking is taken back beside a reopening",
+        6,
+        || make_with_an_old_mark(1),
+        &[give_back, wait_and_reopen_and_return],
         nobody_sleeps,
     );
 }

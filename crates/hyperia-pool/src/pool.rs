@@ -12,7 +12,7 @@ use core::ptr::NonNull;
 
 use crate::get::{Get, OwnedGet};
 use crate::pooled::{OwnedPooled, Pooled};
-use crate::slot::{OUTSIDE, Slot};
+use crate::slot::{OUTSIDE, Place, Slot};
 use crate::stripes::{Claim, Stripes};
 
 /// Makes an object for an empty slot.
@@ -163,8 +163,8 @@ impl<T> Pool<T> {
     /// each other stripe.
     #[inline]
     pub fn try_get(&self) -> Option<Pooled<'_, T>> {
-        let slot = self.fill(self.stripes.take()?);
-        // SAFETY: `fill` leaves the slot to this guard, with an object.
+        let slot = self.take()?;
+        // SAFETY: the slot is this call's, and holds an object.
         Some(unsafe { Pooled::new(self, slot) })
     }
 
@@ -223,8 +223,8 @@ impl<T> Pool<T> {
     /// assert_eq!(pool.len_idle(), 1);
     /// ```
     pub fn try_get_owned(self: &Arc<Self>) -> Option<OwnedPooled<T>> {
-        let slot = self.fill(self.stripes.take()?);
-        // SAFETY: `fill` leaves the slot to this guard, with an object.
+        let slot = self.take()?;
+        // SAFETY: the slot is this call's, and holds an object.
         Some(unsafe { OwnedPooled::new(Arc::clone(self), slot) })
     }
 
@@ -256,15 +256,29 @@ impl<T> Pool<T> {
     /// How many slots nobody uses, whether they were filled already or not. Exact while nobody takes or
     /// returns; never more than the capacity.
     pub fn len_idle(&self) -> usize {
-        self.stripes.free()
+        // What moves between a word and a cache may be seen twice.
+        self.stripes.free().min(self.capacity())
     }
 
     pub(crate) fn stripes(&self) -> &Stripes {
         &self.stripes
     }
 
-    /// Sees to it that there is an object in the slot of the claim, and leaves the slot to the caller.
+    /// Takes a slot with an object in it, which is the caller's then.
     #[inline]
+    fn take(&self) -> Option<NonNull<Slot<T>>> {
+        match self.stripes.take_hot() {
+            Some(slot) => Some(slot.cast()),
+            None => self.take_and_fill(),
+        }
+    }
+
+    #[inline(never)]
+    fn take_and_fill(&self) -> Option<NonNull<Slot<T>>> {
+        Some(self.fill(self.stripes.take()?))
+    }
+
+    /// Sees to it that there is an object in the slot of the claim, and leaves the slot to the caller.
     pub(crate) fn fill(&self, claim: Claim<'_>) -> NonNull<Slot<T>> {
         let slot = &self.slots[claim.slot()];
         // SAFETY: the claim owns the slot.
@@ -284,8 +298,8 @@ impl<T> Pool<T> {
     }
 
     fn claim_or_alloc(&self) -> NonNull<Slot<T>> {
-        if let Some(claim) = self.stripes.take() {
-            return self.fill(claim);
+        if let Some(slot) = self.take() {
+            return slot;
         }
         let slot = Box::new(Slot::empty(OUTSIDE));
         // SAFETY: the slot is this call's, and empty.
@@ -301,8 +315,22 @@ impl<T> Pool<T> {
     #[inline]
     pub(crate) unsafe fn give_back(&self, slot: NonNull<Slot<T>>) {
         // SAFETY: slots of the pool live as long as it, others until the line that frees them.
-        let shared = unsafe { slot.as_ref() };
-        if shared.place == OUTSIDE {
+        let place = unsafe { slot.as_ref() }.place;
+        if self.reset.is_none() && self.stripes.put_hot(slot.cast(), place) {
+            return;
+        }
+        // SAFETY: passed on from the caller.
+        unsafe { self.give_back_further(slot, place) };
+    }
+
+    /// As `give_back`, for a slot that is reset, or does not stay with this thread, or with the pool.
+    ///
+    /// # Safety
+    ///
+    /// As for `give_back`; `place` is the slot's.
+    #[inline(never)]
+    unsafe fn give_back_further(&self, slot: NonNull<Slot<T>>, place: Place) {
+        if place == OUTSIDE {
             // SAFETY: the slot was leaked by `claim_or_alloc`, and is not used again.
             drop(unsafe { Box::from_raw(slot.as_ptr()) });
             return;
@@ -310,8 +338,11 @@ impl<T> Pool<T> {
         if let Some(reset) = &self.reset {
             // SAFETY: the slot is still the caller's, and holds an object.
             unsafe { self.reset(reset, slot) };
+            if self.stripes.put_hot(slot.cast(), place) {
+                return;
+            }
         }
-        self.stripes.put(shared.place);
+        self.stripes.put(place);
     }
 
     /// # Safety

@@ -2,9 +2,9 @@
 //! `cfg(hyperia_loom)`.
 
 #[cfg(not(hyperia_loom))]
-pub(crate) use core::sync::atomic::{AtomicUsize, Ordering};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 #[cfg(hyperia_loom)]
-pub(crate) use loom::sync::atomic::{AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 #[cfg(hyperia_loom)]
 pub(crate) use loom::cell::UnsafeCell;
@@ -32,50 +32,16 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// A small number that differs between threads: they count themselves as they come. A hint, where to
-/// look first.
-#[cfg(all(feature = "std", not(hyperia_loom)))]
-#[inline(always)]
-pub(crate) fn thread_index() -> usize {
-    std::thread_local! {
-        // Constant and without a destructor: reading it is one load, at any time in a thread's life.
-        static INDEX: core::cell::Cell<usize> = const { core::cell::Cell::new(usize::MAX) };
-    }
-    #[cold]
-    fn number() -> usize {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        // ORDERING: a count, which carries nothing.
-        let index = NEXT.fetch_add(1, Ordering::Relaxed) & (usize::MAX >> 1);
-        INDEX.set(index);
-        index
-    }
-    match INDEX.get() {
-        usize::MAX => number(),
-        index => index,
-    }
+/// A number that differs between most threads, for those without a seat: a hint, where to look first. It
+/// is where the stack is, and stacks lie far apart.
+#[cfg(not(hyperia_loom))]
+pub(crate) fn spread() -> usize {
+    let here = 0_u8;
+    (&raw const here).addr() >> 21
 }
-
-/// Without threads known, all begin at the same place.
-#[cfg(all(not(feature = "std"), not(hyperia_loom)))]
-pub(crate) fn thread_index() -> usize {
+#[cfg(hyperia_loom)]
+pub(crate) fn spread() -> usize {
     0
-}
-
-#[cfg(hyperia_loom)]
-loom::thread_local! {
-    static INDEX: core::cell::Cell<usize> = core::cell::Cell::new(0);
-}
-
-/// In a model a thread begins at 0 unless it said otherwise.
-#[cfg(hyperia_loom)]
-pub(crate) fn thread_index() -> usize {
-    INDEX.with(core::cell::Cell::get)
-}
-
-/// Says where this thread of a model begins.
-#[cfg(all(test, hyperia_loom))]
-pub(crate) fn set_thread_index(index: usize) {
-    INDEX.with(|cell| cell.set(index));
 }
 
 /// How many threads can run at once, as far as this is known. Asked once: the system reads files for it.

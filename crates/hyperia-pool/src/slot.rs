@@ -9,7 +9,13 @@ use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use crate::primitive::UnsafeCell;
-use crate::stripes::Place;
+
+/// Where a slot has its bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) stripe: u32,
+    pub(crate) bit: u8,
+}
 
 /// The place of an object that is on the heap by itself.
 pub(crate) const OUTSIDE: Place = Place {
@@ -18,7 +24,11 @@ pub(crate) const OUTSIDE: Place = Place {
 };
 
 /// Room for one object, and where its bit is.
+///
+/// The place stands first, so that a pointer to the slot is one to its place.
+#[repr(C)]
 pub(crate) struct Slot<T> {
+    /// Never changes.
     pub(crate) place: Place,
     built: UnsafeCell<bool>,
     value: UnsafeCell<MaybeUninit<T>>,
