@@ -2,26 +2,26 @@
 //!
 //! # States
 //! ```text
-//!  stripe word   bits 1..  allocations minus frees counted here (may be negative)
-//!                bit 0     CLOSED: count in `shared` instead
-//!  shared        the count, exact, while collapsed; that of late operations plus BIAS while striped
+//!  shared   the count, exact, while collapsed;
+//!           that of threads without a stripe plus one BIAS per stripe while striped
 //!
-//!               the first waiter: close each stripe, then
-//!               add what was in them and subtract BIAS, in one operation
+//!               the first waiter: close all stripes, a heavy fence,
+//!               then settle each (or its owner does): what is in it, minus BIAS, in one addition
 //!     STRIPED ──────────────────────────────────────────────────▶ COLLAPSED
 //!        ▲                                                            │
 //!        └────────────────────────────────────────────────────────────┘
-//!               the last waiter leaves: add BIAS, then open each stripe
+//!               the last waiter leaves: add all BIASes, then reopen each stripe
 //! ```
-//! An operation adds to its stripe by compare-exchange; if that is closed, to `shared`. Zero is seen by
-//! whoever's operation brings `shared` to zero.
+//! An operation counts in the stripe of its thread; if that is not open, it settles what it has counted
+//! there. A thread without a stripe counts in `shared`. Zero is seen by whoever's addition brings `shared` to
+//! zero.
 //!
 //! # Invariants
-//! 1. Each operation is counted once, in one stripe or in `shared`, and each stripe is taken over by the
-//!    collapse that closes it: `shared` without BIAS, the stripes and what a collapse has in hand always
-//!    add up to all operations so far.
-//! 2. An open stripe implies BIAS in `shared`: it is subtracted after the last one was closed and added
-//!    before the first one is opened. So `shared` is zero only while it is the whole count.
+//! 1. Each operation is counted once, and comes to `shared` at most once: `shared` without its BIASes, the
+//!    rests of the stripes and what is about to be added add up to all operations so far.
+//! 2. A stripe that is not settled has its BIAS in `shared`: it is subtracted together with the rest of the
+//!    stripe, and added before the first stripe is reopened. So `shared` is zero only while it is the whole
+//!    count, but for operations under way.
 //! 3. A block is counted before it is allocated and until after it was deallocated. So the count is zero
 //!    only while nothing is live (never early), and the operation that makes it so wakes (never late).
 //! 4. `waiting`, under its lock, is the number of waits that want it collapsed; only its changes between
@@ -30,77 +30,75 @@
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
-//! | free → collapse | `free` in a stripe | `collapse` takes it | what the freeing thread did; its allocations | `a_free_happens_before_the_end_of_the_wait` |
-//! | free → zero | `free` in `shared` | `free` to zero, `is_zero` | what the freeing threads did | `two_frees_happen_before_the_end_of_the_wait` |
-//! | reopen → allocate | `reopen` opens a stripe | `allocate` in it | that BIAS is there | `an_open_stripe_implies_the_bias` |
-//! | zero → wait | `WaitQueue::notify_all` | its `Wait` | what `free` to zero has seen | `two_frees_happen_before_the_end_of_the_wait` |
+//! | free → zero | `add` | `add` to zero, `is_zero` | what the freeing threads did | `two_frees_happen_before_the_end_of_the_wait` |
+//! | zero → wait | `WaitQueue::notify_all` | its `Wait` | what the `add` to zero has seen | `two_frees_happen_before_the_end_of_the_wait` |
 //!
-//! `shared` changes by read-modify-writes only, so a release stays visible through what comes after it.
-//! What a collapse took reaches the waits that enter after it through the lock.
-//! A waiter joins the queue, then looks; the last free makes zero, then notifies: see `WaitQueue` for why
-//! one of them sees the other.
+//! Those between an operation and a collapse are the stripe's. `shared` changes by read-modify-writes only, so a
+//! release stays visible through what comes after it. A waiter joins the queue, then looks; the last free
+//! makes zero, then notifies: see `WaitQueue` for why one of them sees the other.
 //!
 //! # Progress
-//! `allocate`, `free`: lock-free while striped (a compare-exchange on a word that few threads share),
-//! one more wait-free addition while collapsed. The end of a wait's first poll, its end and the readings
-//! take a lock, held for STRIPES + 1 operations; `allocate` and `free` never do, except that the free which
-//! makes zero wakes.
+//! Counting: wait-free while striped, lock-free while collapsed. The end of a wait's first poll, its end and the
+//! readings take a lock, held for a few operations per stripe; counting never does, except that the free which
+//! makes zero wakes. A thread that is stopped in the middle of an operation delays nobody; what it is about to
+//! free is live until it goes on.
 //!
 //! # Cost
-//! 2.2 KiB. Two locked instructions per operation, in a cache line that up to sixteen threads have each
-//! to themselves; while somebody waits, threads share one word.
+//! 8.2 KiB. No locked instruction for up to 64 threads while nobody waits, and a cache line of its own for
+//! each. While somebody waits, two per operation, one of them in a word that all threads share; as in threads
+//! without a stripe (one). The first poll of the first who waits costs a heavy fence, which interrupts the
+//! other threads for a microsecond.
 //!
 //! # Sources
 //! Linux's `percpu_ref` (Tejun Heo, Kent Overstreet, 2013): a bias, per-processor counts, a switch to one
-//! atomic. There the switch waits for a grace period of RCU; here a bit in each stripe stands for it.
+//! atomic. There the switch waits for a grace period of RCU, until nobody is in the middle of an operation;
+//! here a fence stands for it, and who is in the middle settles by itself.
 
 #[cfg(all(test, hyperia_loom))]
 mod loom;
 
 use core::fmt;
 
+use hyperia_asymmetric::{SEATS, fence_heavy, seat};
 use hyperia_wait::WaitQueue;
 
 use crate::account::{Account, quietly};
 use crate::padded::Padded;
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicU64, Lock};
-use crate::stripe::{self, STRIPES};
+use crate::stripe::{BIAS, ONE, Stripe};
 
-/// The stripe is closed: count in the shared word.
-const CLOSED: u64 = 1;
-/// One block, in a stripe.
-const ONE: u64 = 2;
-/// Keeps the shared word from zero while stripes are open. More operations than that would take
-/// a century.
-const BIAS: u64 = 1 << 62;
-
-struct Stripe {
-    /// See the header.
-    count: AtomicU64,
-    /// Bytes allocated minus bytes freed; a plain sum.
-    bytes: AtomicU64,
-}
+/// One for each seat. Two in a model.
+const STRIPES: usize = if cfg!(hyperia_loom) { 2 } else { SEATS };
+const ALL_BIASES: u64 = BIAS * STRIPES as u64;
 
 pub(crate) struct Ledger {
     stripes: [Padded<Stripe>; STRIPES],
-    shared: Padded<AtomicU64>,
+    shared: Padded<Shared>,
     /// Invariant 4.
     waiting: Lock<usize>,
     pub(crate) queue: WaitQueue,
+}
+
+struct Shared {
+    /// See the header.
+    blocks: AtomicU64,
+    /// Bytes of threads without a stripe.
+    bytes: AtomicU64,
+    /// The most bytes that a reading has found.
+    peak: AtomicU64,
 }
 
 impl Ledger {
     #[cfg(not(hyperia_loom))]
     pub(crate) const fn new() -> Self {
         Self {
-            stripes: [const {
-                Padded(Stripe {
-                    count: AtomicU64::new(0),
-                    bytes: AtomicU64::new(0),
-                })
-            }; STRIPES],
-            shared: Padded(AtomicU64::new(BIAS)),
+            stripes: [const { Padded(Stripe::new()) }; STRIPES],
+            shared: Padded(Shared {
+                blocks: AtomicU64::new(ALL_BIASES),
+                bytes: AtomicU64::new(0),
+                peak: AtomicU64::new(0),
+            }),
             waiting: Lock::new(0),
             queue: WaitQueue::new(),
         }
@@ -109,62 +107,61 @@ impl Ledger {
     #[cfg(hyperia_loom)]
     pub(crate) fn new() -> Self {
         Self {
-            stripes: core::array::from_fn(|_| {
-                Padded(Stripe {
-                    count: AtomicU64::new(0),
-                    bytes: AtomicU64::new(0),
-                })
+            stripes: core::array::from_fn(|_| Padded(Stripe::new())),
+            shared: Padded(Shared {
+                blocks: AtomicU64::new(ALL_BIASES),
+                bytes: AtomicU64::new(0),
+                peak: AtomicU64::new(0),
             }),
-            shared: Padded(AtomicU64::new(BIAS)),
             waiting: Lock::new(0),
             queue: WaitQueue::new(),
         }
     }
 
-    /// Counts a block.
+    /// Counts blocks and bytes of the calling thread. Returns whether nothing is left: then waits are to
+    /// be woken.
     #[inline]
-    fn allocate_in(&self, stripe: usize) {
-        let count = &self.stripes[stripe].count;
-        // ORDERING: a guess, checked by the compare-exchange. A closed stripe that is open by now is no
-        // harm: `shared` may always be added to.
-        let mut word = count.load(Relaxed);
-        while word & CLOSED == 0 {
-            let more = word.wrapping_add(ONE);
-            // ORDERING: Acquire pairs with the Release that opened the stripe: this thread, and whoever
-            // gets the block from it, comes after BIAS in the order of `shared`.
-            match count.compare_exchange_weak(word, more, Acquire, Relaxed) {
-                Ok(_) => return,
-                Err(seen) => word = seen,
-            }
-        }
-        // ORDERING: an allocation carries nothing; being a read-modify-write it passes on what is there.
-        self.shared.fetch_add(1, Relaxed);
+    fn count(&self, blocks: u64, bytes: u64) -> bool {
+        let stripe = seat().and_then(|seat| self.stripes.get(seat));
+        let Some(stripe) = stripe else {
+            return self.count_in_shared(blocks, bytes);
+        };
+        stripe.count_bytes(bytes);
+        !stripe.count(blocks) && self.settle(stripe)
     }
 
-    /// Counts that a block is gone. Returns whether nothing is left: then waits are to be woken.
-    #[inline]
-    fn free_in(&self, stripe: usize) -> bool {
-        let count = &self.stripes[stripe].count;
-        // ORDERING: a guess as in `allocate_in`, and as harmless.
-        let mut word = count.load(Relaxed);
-        while word & CLOSED == 0 {
-            let less = word.wrapping_sub(ONE);
-            // ORDERING: Release pairs with the Acquire of `collapse`: the use of the block, and every
-            // allocation this thread knows of, comes before the end of the wait.
-            match count.compare_exchange_weak(word, less, Release, Relaxed) {
-                Ok(_) => return false,
-                Err(seen) => word = seen,
-            }
-        }
-        // ORDERING: Release pairs with the Acquire of the free that makes zero, here, or of `is_zero`;
-        // Acquire, for that one, with the Release of all others.
-        self.shared.fetch_sub(1, AcqRel) == 1
+    /// For an operation that found the stripe of its thread not open.
+    #[cold]
+    fn settle(&self, stripe: &Stripe) -> bool {
+        let due = stripe.settle();
+        due != 0 && self.add(due)
     }
 
-    #[inline]
-    fn add_bytes(&self, stripe: usize, bytes: u64) {
+    /// For threads without a stripe.
+    #[cold]
+    fn count_in_shared(&self, blocks: u64, bytes: u64) -> bool {
         // ORDERING: a sum for readers who are content with what they have seen by other ways.
-        self.stripes[stripe].bytes.fetch_add(bytes, Relaxed);
+        self.shared.bytes.fetch_add(bytes, Relaxed);
+        self.add(blocks)
+    }
+
+    #[inline]
+    fn count_bytes(&self, bytes: u64) {
+        match seat().and_then(|seat| self.stripes.get(seat)) {
+            Some(stripe) => stripe.count_bytes(bytes),
+            None => {
+                // ORDERING: as in `count_in_shared`.
+                self.shared.bytes.fetch_add(bytes, Relaxed);
+            }
+        }
+    }
+
+    /// Adds to the shared word. Returns whether that makes zero.
+    fn add(&self, blocks: u64) -> bool {
+        // ORDERING: Release pairs with the Acquire of the addition that makes zero, here, or of `is_zero`;
+        // Acquire, for that one, with the Release of all others.
+        let before = self.shared.blocks.fetch_add(blocks, AcqRel);
+        before.wrapping_add(blocks) == 0
     }
 
     /// A wait begins: `is_zero` is exact until it leaves.
@@ -186,58 +183,65 @@ impl Ledger {
     }
 
     fn collapse(&self) {
-        let mut taken = 0_u64;
         for stripe in &self.stripes {
-            // ORDERING: Acquire pairs with the Release of the frees that were counted here.
-            let word = stripe.count.swap(CLOSED, Acquire);
-            taken = taken.wrapping_add((word.cast_signed() >> 1).cast_unsigned());
+            stripe.close();
         }
-        // ORDERING: after the swaps of this thread, so after all that was counted in `shared` by who saw
-        // them open. What the stripes carried stays with this wait and, through the lock, those after it.
-        // Zero made here is seen by the caller, who looks next.
-        self.shared.fetch_add(taken.wrapping_sub(BIAS), Relaxed);
+        // ORDERING: `settled` was closed, then `blocks` is read; the light fence in `Stripe::count` stands
+        // between the same two.
+        fence_heavy();
+        for stripe in &self.stripes {
+            // Zero made here is seen by the caller, who looks next.
+            self.add(stripe.settle_closed());
+        }
     }
 
     fn reopen(&self) {
-        // ORDERING: ordered before the allocations that need it by the Release below.
-        self.shared.fetch_add(BIAS, Relaxed);
+        // ORDERING: ordered before the operations that need it by the Release in `Stripe::reopen`.
+        self.shared.blocks.fetch_add(ALL_BIASES, Relaxed);
         for stripe in &self.stripes {
-            // ORDERING: Release pairs with the Acquire of an allocation in this stripe, which must not be
-            // free of BIAS. Nobody changes a closed stripe, so a store is enough.
-            stripe.count.store(0, Release);
+            stripe.reopen();
         }
     }
 
     /// Whether nothing is live. Called between `enter` and `leave`.
     pub(crate) fn is_zero(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release of each free that was counted here.
-        self.shared.load(Acquire) == 0
+        // ORDERING: Acquire pairs with the Release of each free that was added.
+        self.shared.blocks.load(Acquire) == 0
     }
 
     /// Blocks that are live; each operation that is under way may or may not be in it.
     pub(crate) fn blocks(&self) -> usize {
         let waiting = self.waiting.lock();
         // ORDERING: a reading; what the caller knows to have happened is in it by coherence.
-        let mut sum = self.shared.load(Relaxed);
+        let mut sum = self.shared.blocks.load(Relaxed);
         if *waiting == 0 {
-            sum = sum.wrapping_sub(BIAS);
+            // The lock keeps everybody from moving counts meanwhile.
+            sum = sum.wrapping_sub(ALL_BIASES);
             for stripe in &self.stripes {
-                // ORDERING: as above. The lock keeps everybody from moving counts meanwhile.
-                let word = stripe.count.load(Relaxed).cast_signed();
-                sum = sum.wrapping_add((word >> 1).cast_unsigned());
+                sum = sum.wrapping_add(stripe.rest());
             }
         }
-        reading(sum)
+        reading(sum) / ONE as usize
     }
 
     /// Bytes that are live, as `blocks`.
     pub(crate) fn bytes(&self) -> usize {
-        let mut sum = 0_u64;
+        // ORDERING: a reading of bytes, which nobody moves.
+        let mut sum = self.shared.bytes.load(Relaxed);
         for stripe in &self.stripes {
-            // ORDERING: a reading of bytes, which nobody moves.
-            sum = sum.wrapping_add(stripe.bytes.load(Relaxed));
+            sum = sum.wrapping_add(stripe.bytes());
         }
-        reading(sum)
+        let bytes = reading(sum);
+        // ORDERING: a maximum of readings: it does not matter who sees it when.
+        self.shared.peak.fetch_max(bytes as u64, Relaxed);
+        bytes
+    }
+
+    /// The most bytes that a reading has found, this one included.
+    pub(crate) fn peak(&self) -> usize {
+        let now = self.bytes();
+        // ORDERING: as for the maximum in `bytes`.
+        now.max(self.shared.peak.load(Relaxed) as usize)
     }
 }
 
@@ -251,28 +255,25 @@ impl Account for Ledger {
 
     #[inline]
     fn open(&self, bytes: usize) -> Option<()> {
-        let stripe = stripe::current();
-        self.add_bytes(stripe, bytes as u64);
-        self.allocate_in(stripe);
+        // Does not make zero: what is live is one block more.
+        self.count(ONE, bytes as u64);
         Some(())
     }
 
     #[inline]
     fn close(&self, bytes: usize) -> bool {
-        let stripe = stripe::current();
-        self.add_bytes(stripe, (bytes as u64).wrapping_neg());
-        self.free_in(stripe)
+        self.count(ONE.wrapping_neg(), (bytes as u64).wrapping_neg())
     }
 
     #[inline]
     fn extend(&self, bytes: usize) -> Option<()> {
-        self.add_bytes(stripe::current(), bytes as u64);
+        self.count_bytes(bytes as u64);
         Some(())
     }
 
     #[inline]
     fn reduce(&self, bytes: usize) {
-        self.add_bytes(stripe::current(), (bytes as u64).wrapping_neg());
+        self.count_bytes((bytes as u64).wrapping_neg());
     }
 
     #[cold]

@@ -2,7 +2,7 @@
 //! `cfg(hyperia_loom)`.
 
 #[cfg(not(hyperia_loom))]
-pub(crate) use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+pub(crate) use core::sync::atomic::{AtomicU64, Ordering};
 #[cfg(hyperia_loom)]
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 

@@ -8,8 +8,8 @@ use crate::ledger::Ledger;
 /// Counts the blocks and bytes of an allocator, and can be awaited: [`drained`](Self::drained) resolves when
 /// everything it gave out is freed.
 ///
-/// Counting does not make threads fight: sixteen stripes, each on cache lines of its own, 2.2 KiB in all. For
-/// something as short-lived as a request choose [`Scope`](crate::Scope).
+/// Counting does not make threads fight, nor wait for a locked instruction: each of up to 64 threads counts in
+/// memory of its own, 8.2 KiB in all. For something as short-lived as a request choose [`Scope`](crate::Scope).
 ///
 /// It is an `Allocator` if `A` is, and so are `&Tracked<A>` and [`Shared<Tracked<A>>`](crate::Shared), which are
 /// what containers hold; it is a `GlobalAlloc` if `A` is, and only counts then.
@@ -93,7 +93,8 @@ impl<A> Tracked<A> {
     ///
     /// # Complexity
     ///
-    /// The first poll of the first who waits, and the end of the last one, touch each stripe once. No allocation.
+    /// The first poll of the first who waits touches each stripe twice and makes a system call, which interrupts
+    /// the other running threads of the process; the end of the last one touches each stripe once. No allocation.
     pub fn drained(&self) -> Drained<'_> {
         Drained::new(Book::Ledger(&self.ledger), &self.ledger.queue)
     }
@@ -111,6 +112,15 @@ impl<A> Tracked<A> {
     /// [`live_blocks`](Self::live_blocks).
     pub fn live_bytes(&self) -> usize {
         self.ledger.bytes()
+    }
+
+    /// The most bytes that were live when somebody looked: at a call of this method or of
+    /// [`live_bytes`](Self::live_bytes).
+    ///
+    /// A sample, since no thread knows what the others have at every moment: look now and then. The peak of a
+    /// [`Scope`](crate::Scope) is exact.
+    pub fn peak_bytes(&self) -> usize {
+        self.ledger.peak()
     }
 
     /// The allocator whose blocks are counted. What it allocates directly is not.
@@ -139,6 +149,7 @@ impl<A: fmt::Debug> fmt::Debug for Tracked<A> {
         f.debug_struct("Tracked")
             .field("live_blocks", &self.live_blocks())
             .field("live_bytes", &self.live_bytes())
+            .field("peak_bytes", &self.peak_bytes())
             .field("inner", &self.inner)
             .finish()
     }

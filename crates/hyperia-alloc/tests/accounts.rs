@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 use allocator_api2::alloc::{Allocator, Global};
+use allocator_api2::vec::Vec as TrackedVec;
 use common::{Mode, Moody};
 use hyperia_alloc::{Limited, Scope, Shared, Tracked};
 
@@ -198,8 +199,24 @@ fn all_can_be_printed_and_made_by_default() {
     let scope: Scope<Global> = Scope::default();
     let limited = Limited::new(Global, 5);
     let shared: Shared<Scope<Global>> = Shared::from(Scope::new(Global));
-    assert!(format!("{tracked:?}").starts_with("Tracked { live_blocks: 0, live_bytes: 0, inner"));
+    let printed = format!("{tracked:?}");
+    assert!(printed.starts_with("Tracked { live_blocks: 0, live_bytes: 0, peak_bytes: 0, inner"));
     assert!(format!("{scope:?}").contains("peak_bytes: 0"));
     assert!(format!("{limited:?}").contains("limit: 5"));
     assert!(format!("{shared:?} {:?}", tracked.drained()).contains("is_terminated: false"));
+}
+
+#[test]
+fn the_peak_of_a_tracked_allocator_is_the_most_that_was_seen() {
+    let tracked = Tracked::new(Global);
+    let unseen = TrackedVec::<u8, _>::with_capacity_in(1000, &tracked);
+    drop(unseen);
+    assert_eq!(tracked.peak_bytes(), 0, "nobody has looked");
+    let seen = TrackedVec::<u8, _>::with_capacity_in(100, &tracked);
+    assert_eq!(tracked.live_bytes(), 100);
+    drop(seen);
+    assert_eq!((tracked.live_bytes(), tracked.peak_bytes()), (0, 100));
+    let more = TrackedVec::<u8, _>::with_capacity_in(200, &tracked);
+    assert_eq!(tracked.peak_bytes(), 200, "looking at it is looking");
+    drop(more);
 }

@@ -45,5 +45,5 @@ fn sizes_are_as_promised() {
     assert_eq!(size_of::<Limited<Global>>(), 16);
     assert_eq!(size_of::<Shared<Tracked<Global>>>(), 8);
     assert_eq!(size_of::<Drained<'_>>(), 72);
-    assert_eq!(size_of::<Tracked<Global>>(), 17 * 128 + 128);
+    assert_eq!(size_of::<Tracked<Global>>(), 65 * 128 + 128);
 }

@@ -1,4 +1,5 @@
-//! Models of the ledger, with two stripes.
+//! Models of the ledger, with two stripes. A role sits on the seats of the stripes it counts in, on which
+//! no other role sits; without a seat it counts in the shared word.
 
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -8,7 +9,9 @@ use hyperia_test::{CountingWaker, model, model_roles, poll_once};
 use hyperia_wait::block_on;
 use loom::cell::UnsafeCell;
 
-use super::{BIAS, Ledger, ONE};
+use hyperia_asymmetric::sit;
+
+use super::{ALL_BIASES, Ledger};
 use crate::account::Account;
 use crate::drained::{Book, Drained};
 use crate::primitive::Ordering::Relaxed;
@@ -26,12 +29,17 @@ struct State {
     blocks: [Block; 2],
 }
 
+/// Where no stripe is.
+const NOWHERE: Option<usize> = None;
+
 /// A ledger with one block allocated in each of `stripes`.
 fn with_blocks(stripes: &[usize]) -> State {
     let ledger = Ledger::new();
     for &stripe in stripes {
-        ledger.allocate_in(stripe);
+        sit(Some(stripe));
+        assert!(ledger.open(10).is_some());
     }
+    sit(NOWHERE);
     State {
         ledger,
         blocks: [Block(UnsafeCell::new(0)), Block(UnsafeCell::new(0))],
@@ -43,17 +51,26 @@ impl State {
         Drained::new(Book::Ledger(&self.ledger), &self.ledger.queue)
     }
 
-    fn free(&self, stripe: usize) {
-        if self.ledger.free_in(stripe) {
+    fn allocate(&self, seat: Option<usize>) {
+        sit(seat);
+        assert!(self.ledger.open(10).is_some());
+    }
+
+    /// Returns whether that made zero, which wakes.
+    fn free(&self, seat: Option<usize>) -> bool {
+        sit(seat);
+        let is_zero = self.ledger.close(10);
+        if is_zero {
             self.ledger.wake();
         }
+        is_zero
     }
 
     /// Writes to a block, then frees it.
-    fn use_and_free(&self, block: usize, stripe: usize) {
+    fn use_and_free(&self, block: usize, seat: Option<usize>) {
         // SAFETY: nobody else touches the block before its free is seen.
         self.blocks[block].0.with_mut(|block| unsafe { *block = 1 });
-        self.free(stripe);
+        self.free(seat);
     }
 
     /// All blocks are free: writes to them again.
@@ -70,7 +87,8 @@ impl State {
 
     /// Nothing is live, and the next wait sees it at once.
     fn is_drained(&self) {
-        assert_eq!(self.ledger.blocks(), 0);
+        sit(NOWHERE);
+        assert_eq!((self.ledger.blocks(), self.ledger.bytes()), (0, 0));
         let mut drained = Box::pin(self.drained());
         assert!(poll_once(drained.as_mut(), Waker::noop()).is_ready());
         drop(drained);
@@ -87,7 +105,7 @@ fn a_free_happens_before_the_end_of_the_wait() {
         12,
         || with_blocks(&[0]),
         &[
-            |state| state.use_and_free(0, 1),
+            |state| state.use_and_free(0, Some(1)),
             |state| {
                 block_on(state.drained());
                 state.reuse(1);
@@ -120,8 +138,8 @@ fn two_frees_happen_before_the_end_of_the_wait() {
             }
         },
         &[
-            |waiting| waiting.state.use_and_free(0, 0),
-            |waiting| waiting.state.use_and_free(1, 1),
+            |waiting| waiting.state.use_and_free(0, Some(0)),
+            |waiting| waiting.state.use_and_free(1, Some(1)),
             |waiting| {
                 let mut drained = waiting.drained.lock().unwrap();
                 if poll_once(drained.as_mut(), Waker::noop()).is_ready() {
@@ -148,8 +166,8 @@ fn two_frees_happen_before_the_end_of_the_wait() {
 fn a_block_that_stays_is_never_overlooked() {
     fn pairs(state: &State) {
         for (from, to) in [(0, 1), (1, 0)] {
-            state.ledger.allocate_in(from);
-            assert!(!state.ledger.free_in(to), "zero, with a block live");
+            state.allocate(Some(from));
+            assert!(!state.free(Some(to)), "zero, with a block live");
         }
     }
     fn two_waits(state: &State) {
@@ -168,7 +186,7 @@ fn a_block_that_stays_is_never_overlooked() {
         &[pairs, two_waits],
         |state| {
             assert_eq!(state.ledger.blocks(), 1);
-            state.free(1);
+            state.free(Some(1));
             state.is_drained();
         },
     );
@@ -184,8 +202,8 @@ fn a_wait_that_gave_up_leaves_the_count_whole() {
         || with_blocks(&[]),
         &[
             |state| {
-                state.ledger.allocate_in(0);
-                state.free(1);
+                state.allocate(Some(0));
+                state.free(Some(1));
             },
             |state| {
                 let mut gives_up = Box::pin(state.drained());
@@ -212,10 +230,10 @@ fn an_open_stripe_implies_the_bias() {
         },
         &[
             |state| {
-                state.ledger.allocate_in(0);
-                let was_open = state.ledger.stripes[0].count.load(Relaxed) == ONE;
-                if was_open {
-                    assert!(state.ledger.shared.load(Relaxed) >= BIAS, "open, no bias");
+                state.allocate(Some(0));
+                if state.ledger.stripes[0].rest() != 0 {
+                    let shared = state.ledger.shared.blocks.load(Relaxed);
+                    assert!(shared >= ALL_BIASES, "open, no bias");
                 }
             },
             |state| state.ledger.leave(),
@@ -230,7 +248,9 @@ fn an_open_stripe_implies_the_bias() {
 fn the_last_free_wakes_all() {
     model("ledger: free | two waits", 12, || {
         let state: &'static State = Box::leak(Box::new(with_blocks(&[1])));
-        let free = loom::thread::spawn(move || state.free(0));
+        let free = loom::thread::spawn(move || {
+            state.free(Some(0));
+        });
         loom::thread::yield_now();
         let waits = [(); 2].map(|()| {
             let counting = CountingWaker::new();
@@ -245,4 +265,23 @@ fn the_last_free_wakes_all() {
         drop(waits);
         state.is_drained();
     });
+}
+
+/// Catches a thread without a seat that is overlooked: it frees what one with a seat has allocated. Floor: the
+/// free before, between and after the steps of a collapse.
+#[test]
+fn a_thread_without_a_seat_counts() {
+    model_roles::<State>(
+        "ledger: free without a seat | wait",
+        6,
+        || with_blocks(&[0]),
+        &[
+            |state| state.use_and_free(0, NOWHERE),
+            |state| {
+                block_on(state.drained());
+                state.reuse(1);
+            },
+        ],
+        |state| state.is_drained(),
+    );
 }
