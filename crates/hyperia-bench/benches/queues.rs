@@ -1,6 +1,6 @@
 //! The bounded mpmc queue against crossbeam's `ArrayQueue`.
 use crossbeam_queue::ArrayQueue;
-use hyperia_bench::{Comparison, Load, Sample, measure, measure_threads, version};
+use hyperia_bench::{Comparison, Load, Sample, measure, measure_threads, until, version};
 use hyperia_queue::mpmc::Queue;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -29,22 +29,6 @@ impl Bounded for ArrayQueue<u64> {
     }
     fn try_pop(&self) -> Option<u64> {
         self.pop()
-    }
-}
-
-/// The same waiting for both: spin a little, then let the other side run.
-fn until<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
-    let mut tries = 0_u32;
-    loop {
-        if let Some(value) = attempt() {
-            return value;
-        }
-        tries += 1;
-        if tries.is_multiple_of(64) {
-            std::thread::yield_now();
-        } else {
-            std::hint::spin_loop();
-        }
     }
 }
 

@@ -5,13 +5,17 @@
 //! | [`Comparison`] | one table: contenders that do the same work, in turns |
 //! | [`Load`] | how much of it, by the command line |
 //! | [`measure`], [`measure_threads`] | wall and CPU time of one sample |
+//! | [`measure_copies`], [`measure_hand_over`], [`until`] | threads on processors of their own: the same role on each, or a queue between two |
 //! | [`version`] | the version of a peer, from the lock file |
 mod comparison;
+mod processor;
 mod sample;
+mod threads;
 mod version;
 
 pub use comparison::{Comparison, Load};
 pub use sample::{Sample, measure, measure_threads};
+pub use threads::{measure_copies, measure_hand_over, until};
 pub use version::version;
 
 #[cfg(doctest)]
