@@ -7,7 +7,8 @@
 //!
 //! It prints one line for each connection that ends. Ctrl-C (or SIGTERM) ends it gracefully: it accepts
 //! nothing any more, tells its peers so by ending its side of each connection, and goes on reading until
-//! they end theirs, for at most a second.
+//! they end theirs, for at most a second. It has ended when its connections have freed their memory, which is
+//! counted, see the module `sink`; it names those that still held some when the second was over.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use clap::Parser;
-use hyperia_examples::sink::{Ended, Sink};
+use hyperia_examples::sink::{Ended, Overdue, Sink};
 use hyperia_examples::tally::{LineReader, Tally};
 use hyperia_net::{TcpListener, TcpStream, parse_addr};
 use hyperia_rt::{EventLoop, LoopHandle};
@@ -74,7 +75,7 @@ async fn serve(args: Args, handle: LoopHandle) -> io::Result<ExitCode> {
     // Until a signal; without --addr until the end of our own load.
     let sent = match args.addr {
         Some(_) => match race(&mut server, pin!(signals.recv())).await {
-            Either::Left((failed, _)) => return failed.map(|()| ExitCode::FAILURE),
+            Either::Left((failed, _)) => return failed.map(|_| ExitCode::FAILURE),
             Either::Right(_) => None,
         },
         None => match race(
@@ -88,13 +89,19 @@ async fn serve(args: Args, handle: LoopHandle) -> io::Result<ExitCode> {
         },
     };
     sink.stop();
-    server.await?;
+    print_overdue(&server.await?);
 
     let received = sink.received();
-    println!("received {}", show(&received));
+    println!("received {received}");
+    let memory = sink.memory();
+    println!(
+        "memory   {} blocks, {} bytes live",
+        memory.live_blocks(),
+        memory.live_bytes()
+    );
     match sent {
         Some(sent) if sent != received => {
-            println!("sent     {}: DOES NOT AGREE", show(&sent));
+            println!("sent     {sent}: DOES NOT AGREE");
             Ok(ExitCode::FAILURE)
         }
         _ => Ok(ExitCode::SUCCESS),
@@ -107,18 +114,25 @@ fn print_end(ended: &Ended) {
         Err(error) => format!("failed: {error}"),
     };
     println!(
-        "{} {}, {} bytes of a cut line, {how}",
-        ended.peer,
-        show(&ended.received),
-        ended.cut
+        "{} {}, {} bytes of a cut line, peak memory {} bytes, {how}",
+        ended.peer, ended.received, ended.cut, ended.peak_bytes
     );
 }
 
-fn show(tally: &Tally) -> String {
-    format!(
-        "{} lines, {} bytes, checksum {:016x}",
-        tally.messages, tally.bytes, tally.checksum
-    )
+/// Says which connections had to be cut off, and what was live because of them.
+fn print_overdue(overdue: &[Overdue]) {
+    let (mut blocks, mut bytes) = (0, 0);
+    for connection in overdue {
+        println!(
+            "{} cut off with {} blocks, {} bytes live",
+            connection.peer, connection.blocks, connection.bytes
+        );
+        blocks += connection.blocks;
+        bytes += connection.bytes;
+    }
+    if !overdue.is_empty() {
+        println!("not drained in time: {blocks} blocks, {bytes} bytes were live");
+    }
 }
 
 /// Sends lines over several connections at a time, and returns what was sent. If the server echoes, it has to

@@ -5,6 +5,7 @@
 //! load, and their tallies are added up. The bytes of one connection may arrive in pieces of any size:
 //! [`LineReader`] keeps nothing but the state of the line that is not complete yet.
 
+use std::fmt;
 use std::ops::AddAssign;
 
 use super::lines::split_line;
@@ -40,6 +41,20 @@ impl AddAssign for Tally {
         self.messages += other.messages;
         self.bytes += other.bytes;
         self.checksum = self.checksum.wrapping_add(other.checksum);
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            messages,
+            bytes,
+            checksum,
+        } = self;
+        write!(
+            f,
+            "{messages} lines, {bytes} bytes, checksum {checksum:016x}"
+        )
     }
 }
 

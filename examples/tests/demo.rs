@@ -1,10 +1,12 @@
 //! What the programs do without a peer of somebody else's: start one, move bytes, compare, end.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
+
+use hyperia_examples::tally::Tally;
 
 /// A program. Cargo builds the examples for `cargo test`, but names no variable after them.
 fn program(name: &str) -> Command {
@@ -190,6 +192,25 @@ fn the_server_says_where_it_cannot_listen() {
     );
 }
 
+/// A server for others, what it is going to print, and where it listens.
+fn start_server(arguments: &[&str]) -> (Child, BufReader<ChildStdout>, String) {
+    let mut child = program("tcp_server")
+        .args(["--addr", "127.0.0.1:0"])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdout = BufReader::new(child.stdout.take().expect("it is a pipe"));
+    let mut text = String::new();
+    stdout.read_line(&mut text).expect("it prints text");
+    let addr = text
+        .split([' ', ','])
+        .nth(2)
+        .expect("it says where it listens")
+        .to_owned();
+    (child, stdout, addr)
+}
+
 #[test]
 fn the_server_serves_its_own_load_and_ends() {
     for arguments in [&[][..], &["--echo"]] {
@@ -204,28 +225,62 @@ fn the_server_serves_its_own_load_and_ends() {
 
 #[test]
 fn the_server_ends_gracefully_when_it_is_interrupted() {
-    let mut child = program("tcp_server")
-        .args(["--addr", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut stdout = BufReader::new(child.stdout.take().expect("it is a pipe"));
-    let mut text = String::new();
-    stdout.read_line(&mut text).expect("it prints text");
-    let addr = text
-        .split([' ', ','])
-        .nth(2)
-        .expect("it says where it listens")
-        .to_owned();
-
+    let (mut child, mut stdout, addr) = start_server(&[]);
     let (output, _) = run("tcp_client", &["--addr", &addr, "--messages", "1000"]);
     assert!(output.status.success());
     interrupt(&child);
+    let mut text = String::new();
     stdout.read_to_string(&mut text).expect("it prints text");
     assert!(child.wait().expect("it ends").success(), "{text}");
     assert_eq!(
         words(&text, "received")[..5],
         ["received", "1000", "lines,", "64000", "bytes,"]
+    );
+}
+
+#[test]
+fn a_connection_of_the_server_holds_one_buffer_however_much_it_reads() {
+    for arguments in [&[][..], &["--echo"]] {
+        let (_, text) = run("tcp_server", arguments);
+        let ends: Vec<_> = text
+            .lines()
+            .filter(|line| line.ends_with(", closed"))
+            .collect();
+        assert_eq!(ends.len(), 4, "{text}");
+        for line in ends {
+            assert!(line.contains(" 50000 lines, 988890 bytes, "), "{line}");
+            assert!(line.contains(", peak memory 262144 bytes, "), "{line}");
+        }
+        assert_eq!(
+            words(&text, "memory")[1..],
+            ["0", "blocks,", "0", "bytes", "live"]
+        );
+    }
+}
+
+#[test]
+fn the_server_names_who_outstays_its_grace() {
+    let (mut child, mut stdout, addr) = start_server(&["--echo"]);
+    let mut peer = TcpStream::connect(addr).expect("the server listens");
+    peer.write_all(b"hello\n").expect("the server reads");
+    peer.read_exact(&mut [0; 6]).expect("the server echoes");
+    interrupt(&child);
+    // `peer` ends nothing.
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).expect("it prints text");
+    assert!(child.wait().expect("it ends").success(), "{text}");
+    let mut heard = Tally::default();
+    heard.add_line(b"hello\n");
+    let name = peer.local_addr().expect("it is connected");
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            &format!("{name} cut off with 1 blocks, 262144 bytes live"),
+            "not drained in time: 1 blocks, 262144 bytes were live",
+            &format!("received {heard}"),
+            "memory   0 blocks, 0 bytes live",
+        ]
     );
 }
 

@@ -19,7 +19,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "tcp_server",
         args: &[],
-        says: &["received 200000 lines"],
+        says: &["received 200000 lines", "memory   0 blocks"],
     },
     Row {
         name: "tcp_client",
