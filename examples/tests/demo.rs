@@ -285,6 +285,22 @@ fn the_server_names_who_outstays_its_grace() {
 }
 
 #[test]
+fn pooled_messages_arrive_and_all_buffers_come_back() {
+    let (output, text) = run("pooled_messages", &[]);
+    assert!(output.status.success(), "{text}");
+    let (sent, received) = (words(&text, "sent"), words(&text, "received"));
+    assert_eq!(sent[1..], received[1..]);
+    assert_eq!(sent[1..3], ["200000", "lines,"]);
+    let pool = words(&text, "pool");
+    let built: usize = pool[1].parse().expect("a number of buffers");
+    assert!((1..=64).contains(&built), "{text}");
+    assert!(
+        text.ends_with(" for 200000 messages, 64 of 64 back\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_shortest_program_ends() {
     let (output, text) = run("event_loop", &[]);
     assert!(output.status.success());

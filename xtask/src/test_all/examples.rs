@@ -22,6 +22,14 @@ const ROWS: &[Row] = &[
         says: &["received 200000 lines", "memory   0 blocks"],
     },
     Row {
+        name: "pooled_messages",
+        args: &[],
+        says: &[
+            "received 200000 lines",
+            " for 200000 messages, 64 of 64 back",
+        ],
+    },
+    Row {
         name: "tcp_client",
         args: &["--messages", "1000000"],
         says: &[
