@@ -3,45 +3,49 @@
 //!
 //! # States
 //! ```text
-//!         revoke: somebody else, or the owner        end of the drain
-//!   OPEN ────────────────────────────────▶ DRAINING ────────────────▶ CLOSED
-//!     ▲                                                                 │
-//!     └────── reopen: the owner, after many operations without the cache ┘
+//!         close: somebody who needs what is in here      end_drain
+//!   OPEN ──────────────────────────────────────▶ DRAINING ─────────▶ CLOSED
+//!     ▲                                                                │
+//!     └────── reopen: the owner, after many operations without it ─────┘
 //! ```
-//! `inside` is up while the owner is in the middle of an operation. `hot` is the slot that was returned
-//! last, `local` are the bits of the others.
+//! `inside` is up while the owner is in the middle of an operation. `hot` is a slot that is taken first, and
+//! before `slots[..len]` are the others, the last one on top.
 //!
 //! # Invariants
-//! 1. Only the thread whose seat is the number of the stripe calls the methods of the owner: one
+//! 1. Only the thread whose seat is the number of the cache calls the methods of the owner: one
 //!    thread at a time, each after all that the one before did (see `seat`).
-//! 2. With `inside` up and `gate` seen open after that, `hot` and `local` are the owner's: plain loads and
-//!    stores. Otherwise they change by swaps only, so that nothing is there twice.
+//! 2. With `inside` up and `gate` seen open after that, everything in here is the owner's. Otherwise `hot`
+//!    and `len` change by swaps only, and who has swapped out the length has the slots below it: nobody writes
+//!    there before the gate is open again.
 //! 3. Who has moved `gate` to `DRAINING` and then, after a heavy fence, sees `inside` down may swap. If
 //!    it sees `inside` up it leaves that to the owner, who on its way out sees that the gate is not open.
-//! 4. `hot` holds an object.
+//! 4. What is in here is free (nobody else has it) and a slot of the pool that this is a part of.
 //!
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
-//! | owner → drain | `leave` lowers `inside` | `drain_revoked` sees it down | `hot`, `local`, contents of their slots | `an_object_is_taken_out_of_a_cache` |
-//! | drain → owner | `end_drain` closes `gate` | `reopen` | that `hot` and `local` are empty | `a_cache_is_used_again_after_a_drain` |
+//! | owner → drain | `leave` lowers `inside` | `drain_revoked` sees it down | all in here, contents of the slots | `an_object_is_taken_out_of_a_cache` |
+//! | drain → owner | `end_drain` closes `gate` | `reopen` | that this is empty, and was read | `a_cache_is_used_again_after_a_drain` |
 //!
 //! `inside` against `gate` is a store and then a load on both sides. Between them the owner has a light
 //! fence, `Stripes::revoke` a heavy one, so one of the two sees the other (`revoking_meets_a_return`, for
-//! the fence of `enter`, and `what_the_owner_leaves_behind_is_found`, for that of `leave`).
+//! the fence of `enter`, and `what_the_owner_leaves_behind_is_found`, for that of `is_open`).
 //!
 //! # Progress
 //! Wait-free. Nobody waits for an owner that is stopped inside: what is in its cache is out of reach until
 //! it goes on, and then goes back to all.
 //!
 //! # Cost
-//! 0 locked instructions for the owner. A revocation is one, and a heavy fence; the owner needs at least
-//! `PATIENCE_MIN` operations, twice as many after each time, before it opens the gate again.
+//! 384 bytes. 0 locked instructions for the owner. A revocation is one, and a heavy fence; the owner needs at
+//! least `PATIENCE_MIN` operations, twice as many after each time, before it opens the gate again.
+//!
+//! Taking and returning one object in turn is as fast as a store is seen by the next load: once, since `hot`
+//! is written without being computed from what was there. A stack alone has its length there, and needs two.
 //!
 //! # Sources
 //! Biased locks (Kawachiya, Koseki, Onodera, "Lock reservation", 2002) with asymmetric fences (Dice, Huang,
-//! Yang, 2001) instead of a stopped thread; magazines (Bonwick, Adams, "Magazines and vmem", 2001), which
-//! here can be taken back.
+//! Yang, "Asymmetric Dekker synchronization", 2001) instead of a stopped thread; magazines (Bonwick, Adams,
+//! "Magazines and vmem", 2001), which here can be taken back.
 
 use core::ptr::{self, NonNull};
 
@@ -49,62 +53,44 @@ use hyperia_asymmetric::fence_light;
 
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
-use crate::slot::Place;
+use crate::slot::Slot;
 
 /// The owner may use what is in here.
 const OPEN: u32 = 0;
 /// Somebody takes out what is in here, or has left that to the owner.
 const DRAINING: u32 = 1;
-/// The owner uses the word of its stripe as everybody does.
+/// The owner does as everybody does.
 const CLOSED: u32 = 2;
+
+/// How many slots there is room for, besides the hot one.
+pub(crate) const ROOM: usize = if cfg!(hyperia_loom) { 2 } else { 44 };
 
 /// Operations of the owner after which a cache opens again for the first time.
 const PATIENCE_MIN: u32 = if cfg!(hyperia_loom) { 1 } else { 1 << 6 };
 /// The most that it grows to: the price of a heavy fence, spread over so many operations, is nothing.
 const PATIENCE_MAX: u32 = 1 << 16;
 
-#[derive(Debug)]
-pub(crate) struct Cache {
-    /// The owner is between `enter` and `leave`. Written by the owner.
-    inside: AtomicBool,
+pub(crate) struct Cache<T> {
     /// One of the three above.
     gate: AtomicU32,
-    /// See invariants 2 and 4. Null: none.
-    hot: AtomicPtr<Place>,
-    /// See invariant 2.
-    local: AtomicUsize,
-    /// Operations after the next reopening's failure or the next revocation. The owner's.
+    /// The owner is in the middle of an operation. Written by the owner.
+    inside: AtomicBool,
+    /// Operations until the reopening after the next one. The owner's.
     patience: AtomicU32,
-    /// Operations left until the owner tries to reopen. The owner's.
+    /// Operations left until the next reopening. The owner's.
     left: AtomicU32,
+    /// See invariant 2. Null: none.
+    hot: AtomicPtr<Slot<T>>,
+    /// See invariant 2.
+    len: AtomicUsize,
+    slots: [AtomicPtr<Slot<T>>; ROOM],
 }
 
-/// The bit of a slot in `hot`, or none.
-fn bit(slot: *mut Place) -> usize {
-    NonNull::new(slot).map_or(0, |slot| {
-        // SAFETY: what is in `hot` is a slot of the pool that this cache is a part of, so it is alive; its
-        // place never changes.
-        1 << unsafe { slot.as_ref() }.bit
-    })
-}
-
-impl Cache {
-    pub(crate) fn new() -> Self {
-        Self {
-            inside: AtomicBool::new(false),
-            gate: AtomicU32::new(OPEN),
-            hot: AtomicPtr::new(ptr::null_mut()),
-            local: AtomicUsize::new(0),
-            patience: AtomicU32::new(PATIENCE_MIN),
-            left: AtomicU32::new(PATIENCE_MIN),
-        }
-    }
-
-    // For the owner.
-
-    /// Takes the slot that was returned last. `None` also if the gate is closed.
+// For the owner.
+impl<T> Cache<T> {
+    /// Takes a slot, the one that was returned last if that may be. `None` also if the gate is closed.
     #[inline]
-    pub(crate) fn take_hot(&self) -> Option<NonNull<Place>> {
+    pub(crate) fn take(&self) -> Option<NonNull<Slot<T>>> {
         let mut taken = None;
         if self.enter() {
             // ORDERING: invariant 2: the owner's own.
@@ -112,58 +98,64 @@ impl Cache {
             if taken.is_some() {
                 // ORDERING: nobody else looks while this thread is inside.
                 self.hot.store(ptr::null_mut(), Relaxed);
+            } else {
+                taken = self.pop();
             }
         }
         self.leave();
         taken
     }
 
-    /// Takes any slot, and returns its bit. `None` also if the gate is closed.
-    pub(crate) fn take(&self) -> Option<u32> {
-        let mut bits = 0;
+    /// Keeps a slot, which the caller owned. `false`: it was not kept, since this is full or closed.
+    #[inline]
+    pub(crate) fn put(&self, slot: NonNull<Slot<T>>) -> bool {
+        let mut is_kept = false;
         if self.enter() {
-            // ORDERING: the owner's own, too.
-            bits = self.local.load(Relaxed);
-            if bits != 0 {
-                // ORDERING: what is left of it.
-                self.local.store(bits & (bits - 1), Relaxed);
+            // ORDERING: invariant 2, as in `take`.
+            if self.hot.load(Relaxed).is_null() {
+                // ORDERING: the owner's own until it leaves, which publishes it.
+                self.hot.store(slot.as_ptr(), Relaxed);
+                is_kept = true;
             } else {
-                // ORDERING: as in `take_hot`.
-                bits = bit(self.hot.load(Relaxed));
-                // ORDERING: taken, if there was one.
-                self.hot.store(ptr::null_mut(), Relaxed);
+                is_kept = self.push(slot);
             }
         }
         self.leave();
-        (bits != 0).then_some(bits.trailing_zeros())
+        is_kept
     }
 
-    /// Keeps a slot that holds an object, to be taken first. `false`: it was not kept, since there is one, or the
-    /// gate is closed.
+    /// Keeps a slot that the caller has claimed and not used, below those that come back. `false`: as for `put`.
+    pub(crate) fn stock(&self, slot: NonNull<Slot<T>>) -> bool {
+        let is_kept = self.enter() && self.push(slot);
+        self.leave();
+        is_kept
+    }
+
+    /// Called inside.
     #[inline]
-    pub(crate) fn put_hot(&self, slot: NonNull<Place>) -> bool {
-        // ORDERING: invariant 2.
-        let is_kept = self.enter() && self.hot.load(Relaxed).is_null();
-        if is_kept {
-            // ORDERING: the owner's own until it leaves, which publishes it.
-            self.hot.store(slot.as_ptr(), Relaxed);
-        }
-        self.leave();
-        is_kept
+    fn pop(&self) -> Option<NonNull<Slot<T>>> {
+        // ORDERING: inside, and the owner's own.
+        let len = self.len.load(Relaxed).checked_sub(1)?;
+        // ORDERING: as for `len`, which says that it was written.
+        let top = self.slots[len].load(Relaxed);
+        // ORDERING: published by `leave`.
+        self.len.store(len, Relaxed);
+        NonNull::new(top)
     }
 
-    /// Keeps slots. `false`: they were not kept.
-    pub(crate) fn put(&self, bits: usize) -> bool {
-        let is_kept = self.enter();
-        if is_kept {
-            // ORDERING: inside, and the owner's own.
-            let local = self.local.load(Relaxed);
-            debug_assert!(local & bits == 0, "a slot that was free is given back");
-            // ORDERING: published by `leave`.
-            self.local.store(local | bits, Relaxed);
-        }
-        self.leave();
-        is_kept
+    /// Called inside.
+    #[inline]
+    fn push(&self, slot: NonNull<Slot<T>>) -> bool {
+        // ORDERING: as in `pop`.
+        let len = self.len.load(Relaxed);
+        let Some(place) = self.slots.get(len) else {
+            return false;
+        };
+        // ORDERING: published by `leave`, as the length is.
+        place.store(slot.as_ptr(), Relaxed);
+        // ORDERING: whoever swaps it out comes after that, too.
+        self.len.store(len + 1, Relaxed);
+        true
     }
 
     #[inline]
@@ -193,12 +185,11 @@ impl Cache {
     }
 
     /// Takes out everything, after the gate was seen to be closed.
-    pub(crate) fn drain(&self) -> usize {
-        // ORDERING: a look that saves the swaps; only this thread puts anything in.
-        if self.hot.load(Relaxed).is_null() && self.local.load(Relaxed) == 0 {
-            return 0;
+    pub(crate) fn drain(&self, take: impl FnMut(NonNull<Slot<T>>)) {
+        // A look that saves the swaps; only this thread puts anything in.
+        if self.len() > 0 {
+            self.swap_out(take);
         }
-        self.swap_out()
     }
 
     /// Counts an operation that went past the closed cache. Returns whether to try to reopen.
@@ -210,46 +201,51 @@ impl Cache {
         left == 0
     }
 
-    /// Opens the gate, unless somebody drains. `shut` is then due if somebody may wait.
+    /// Opens the gate, unless somebody drains. Whether somebody waits is to be looked at *after* that.
     pub(crate) fn reopen(&self) -> bool {
-        self.wait_longer();
-        // ORDERING: Acquire pairs with the Release of `end_drain`: what was swapped out is not seen again.
-        // Release pairs with the compare-exchange of `close` by a waiter whose mark comes after the look at
-        // the word which the caller does next.
-        self.gate
-            .compare_exchange(CLOSED, OPEN, AcqRel, Relaxed)
-            .is_ok()
-    }
-
-    /// Twice as many operations until the next reopening.
-    fn wait_longer(&self) {
-        // ORDERING: a number of the owner's.
+        // ORDERING: a number of the owner's, which it alone changes.
         let patience = self.patience.load(Relaxed);
         // ORDERING: as above, and so is the next.
         self.left.store(patience, Relaxed);
         self.patience
             .store((patience * 2).min(PATIENCE_MAX), Relaxed);
+        // ORDERING: Acquire pairs with the Release of `end_drain`: what was swapped out is not seen again, nor
+        // overwritten before it was read. The caller publishes the open gate to those who wait.
+        self.gate
+            .compare_exchange(CLOSED, OPEN, Acquire, Relaxed)
+            .is_ok()
     }
+}
 
-    // For everybody.
+// For everybody.
+impl<T> Cache<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            gate: AtomicU32::new(OPEN),
+            inside: AtomicBool::new(false),
+            patience: AtomicU32::new(PATIENCE_MIN),
+            left: AtomicU32::new(PATIENCE_MIN),
+            hot: AtomicPtr::new(ptr::null_mut()),
+            len: AtomicUsize::new(0),
+            slots: core::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+        }
+    }
 
     /// Moves the gate from open to draining: then `end_drain` is due, and `drain_revoked` before it, behind a
     /// heavy fence. `false`: it was not open.
     pub(crate) fn close(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release of `reopen`. What this side sees of `inside` comes after
-        // the heavy fence.
+        // ORDERING: what this side sees of `inside` comes after the heavy fence.
         self.gate
-            .compare_exchange(OPEN, DRAINING, Acquire, Relaxed)
+            .compare_exchange(OPEN, DRAINING, Relaxed, Relaxed)
             .is_ok()
     }
 
     /// Takes out everything, or nothing if the owner is inside: that one does it then.
-    pub(crate) fn drain_revoked(&self) -> usize {
+    pub(crate) fn drain_revoked(&self, take: impl FnMut(NonNull<Slot<T>>)) {
         // ORDERING: Acquire pairs with the Release of `leave`: what the owner has put in is there.
-        if self.inside.load(Acquire) {
-            return 0;
+        if !self.inside.load(Acquire) {
+            self.swap_out(take);
         }
-        self.swap_out()
     }
 
     /// The gate is closed, and may be reopened.
@@ -258,13 +254,21 @@ impl Cache {
         self.gate.store(CLOSED, Release);
     }
 
-    fn swap_out(&self) -> usize {
+    /// `take` is not user code: it does not panic.
+    fn swap_out(&self, mut take: impl FnMut(NonNull<Slot<T>>)) {
         // ORDERING: what it carries came with `inside`, or is this thread's own; a swap, since the owner and
         // one who revokes may both be here.
-        let hot = self.hot.swap(ptr::null_mut(), Relaxed);
+        if let Some(hot) = NonNull::new(self.hot.swap(ptr::null_mut(), Relaxed)) {
+            take(hot);
+        }
         // ORDERING: as above, for the others.
-        let local = self.local.swap(0, Relaxed);
-        local | bit(hot)
+        let len = self.len.swap(0, Relaxed);
+        for slot in &self.slots[..len] {
+            // ORDERING: came with the length; nobody writes here before the gate is open again (invariant 2).
+            if let Some(slot) = NonNull::new(slot.load(Relaxed)) {
+                take(slot);
+            }
+        }
     }
 
     /// How many slots are in here, as far as one can say.
@@ -272,6 +276,6 @@ impl Cache {
         // ORDERING: a snapshot for people, and a hint for who looks for a slot.
         let hot = usize::from(!self.hot.load(Relaxed).is_null());
         // ORDERING: the same for the others.
-        hot + self.local.load(Relaxed).count_ones() as usize
+        hot + self.len.load(Relaxed)
     }
 }

@@ -15,7 +15,7 @@ use hyperia_wait::Wait;
 
 use crate::Pool;
 use crate::pooled::{OwnedPooled, Pooled};
-use crate::stripes::{Claim, Stripes};
+use crate::stripes::{Claim, Stripes, Waiting};
 
 /// The future of [`Pool::get`], which says what it does and what dropping it does.
 #[must_use = "futures do nothing unless polled"]
@@ -32,14 +32,16 @@ pub struct OwnedGet<T> {
     pool: Arc<Pool<T>>,
 }
 
-/// The part that knows no objects.
+/// What both futures wait with.
 struct Waiter<'a> {
     /// In the queue, or notified. Pinned with the waiter.
     wait: Option<Wait<'a>>,
     /// The last poll has joined the queue, and looked: `wait` tells when to look again.
     sleeps: bool,
-    /// Where it is counted among the robbed.
-    robbed: Option<&'a Stripes>,
+    /// Where it is counted as waiting.
+    counted: Option<&'a Waiting>,
+    /// It is counted among the robbed, too.
+    is_robbed: bool,
     is_done: bool,
 }
 
@@ -48,13 +50,19 @@ impl<'a> Waiter<'a> {
         Self {
             wait: None,
             sleeps: false,
-            robbed: None,
+            counted: None,
+            is_robbed: false,
             is_done: false,
         }
     }
 
-    /// Waits for a slot of `stripes`: the same at each call.
-    fn poll(self: Pin<&mut Self>, stripes: &'a Stripes, cx: &mut Context<'_>) -> Poll<Claim<'a>> {
+    /// Waits for a slot of `stripes`, of which `waiting` is a part: the same at each call.
+    fn poll<'s, T>(
+        self: Pin<&mut Self>,
+        waiting: &'a Waiting,
+        stripes: &'s Stripes<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Claim<'s, T>> {
         // SAFETY: `wait` is pinned again below, and never moved; the rest needs no pinning.
         let this = unsafe { self.get_unchecked_mut() };
         assert!(!this.is_done, "polled again after it was ready");
@@ -68,9 +76,9 @@ impl<'a> Waiter<'a> {
                 return Poll::Pending;
             }
             let claim = stripes.take_shared();
-            if claim.is_none() && this.robbed.is_none() {
-                stripes.add_robbed();
-                this.robbed = Some(stripes);
+            if claim.is_none() && !this.is_robbed {
+                waiting.add_robbed();
+                this.is_robbed = true;
             }
             claim
         } else {
@@ -80,16 +88,20 @@ impl<'a> Waiter<'a> {
         let claim = match claim {
             Some(claim) => claim,
             None => loop {
-                wait.set(Some(stripes.queue().wait()));
+                if this.counted.is_none() {
+                    waiting.add();
+                    this.counted = Some(waiting);
+                }
+                wait.set(Some(waiting.queue.wait()));
                 let joined = wait.as_mut().as_pin_mut().map(|wait| wait.poll(cx));
                 let claim = if joined.is_some_and(|poll| poll.is_pending()) {
-                    let claim = stripes.look(this.robbed.is_some());
+                    let claim = stripes.look(this.is_robbed);
                     if claim.is_none() {
                         this.sleeps = true;
                         return Poll::Pending;
                     }
                     claim
-                } else if this.robbed.is_some() {
+                } else if this.is_robbed {
                     // A notification that found nobody had been stored.
                     stripes.take_shared()
                 } else {
@@ -108,8 +120,11 @@ impl<'a> Waiter<'a> {
     }
 
     fn count_out(&mut self) {
-        if let Some(stripes) = self.robbed.take() {
-            stripes.remove_robbed();
+        if let Some(waiting) = self.counted.take() {
+            waiting.remove();
+            if mem::take(&mut self.is_robbed) {
+                waiting.remove_robbed();
+            }
         }
     }
 }
@@ -148,7 +163,8 @@ impl<'a, T> Future for Get<'a, T> {
         let pool = self.pool;
         // SAFETY: the waiter is pinned with the future, and not moved out of it.
         let waiter = unsafe { self.map_unchecked_mut(|this| &mut this.waiter) };
-        waiter.poll(pool.stripes(), cx).map(|claim| {
+        let stripes = pool.stripes();
+        waiter.poll(stripes.waiting(), stripes, cx).map(|claim| {
             let slot = pool.fill(claim);
             // SAFETY: `fill` leaves the slot to this guard, with an object.
             unsafe { Pooled::new(pool, slot) }
@@ -165,12 +181,13 @@ impl<T> Future for OwnedGet<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: the waiter is pinned again below and the handle needs no pinning.
         let this = unsafe { self.get_unchecked_mut() };
-        // SAFETY: the stripes live in the pool, on the heap, at least as long as the handle in this future.
-        // The waiter is dropped before the handle, and a claim does not leave this call.
-        let stripes = unsafe { mem::transmute::<&Stripes, &'static Stripes>(this.pool.stripes()) };
+        let stripes = this.pool.stripes();
+        // SAFETY: it lives in the pool, on the heap, at least as long as the handle in this future, and the
+        // waiter, which keeps it, is dropped before the handle.
+        let waiting = unsafe { mem::transmute::<&Waiting, &'static Waiting>(stripes.waiting()) };
         // SAFETY: the waiter is pinned with the future, and not moved out of it.
         let waiter = unsafe { Pin::new_unchecked(&mut this.waiter) };
-        waiter.poll(stripes, cx).map(|claim| {
+        waiter.poll(waiting, stripes, cx).map(|claim| {
             let slot = this.pool.fill(claim);
             // SAFETY: `fill` leaves the slot to this guard, with an object.
             unsafe { OwnedPooled::new(Arc::clone(&this.pool), slot) }

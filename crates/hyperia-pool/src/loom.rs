@@ -3,9 +3,9 @@
 //! A role that finds nothing polls once and stays in its place; the check at the end asks whether
 //! everybody who waits beside an idle object was woken. A lost wake-up is somebody who was not.
 //!
-//! A role without a seat finds nothing in a cache without revoking it; seat 0 is the owner's of stripe 0.
+//! A role without a seat finds nothing in a cache without revoking it; the others are each on a seat of their own.
 //!
-//! Floors, written before the first run: two threads that each change the one word of a stripe twice meet in
+//! Floors, written before the first run: two threads that each change one word twice meet in
 //! at least six ways. (The twenty first written for those with a queue in between were too many for one
 //! placement with a role on the main thread.) They are there to notice a model that explores nothing.
 
@@ -51,17 +51,17 @@ struct Seat {
     waker: Arc<CountingWaker>,
 }
 
-/// A pool of `capacity` objects in as many stripes, of which `out` are out; the seats before `waiting` wait.
+/// A pool of `capacity` objects in as many words, of which `out` are out; the seats before `waiting` wait.
 fn make(capacity: usize, out: usize, waiting: usize) -> Shared {
-    make_in(capacity, capacity, out, waiting)
+    make_in(1, capacity, out, waiting)
 }
 
-fn make_in(stripes: usize, capacity: usize, out: usize, waiting: usize) -> Shared {
+/// In words of `slots_each` slots, with two caches.
+fn make_in(slots_each: usize, capacity: usize, out: usize, waiting: usize) -> Shared {
     sit(None);
     // Leaked until the end of the execution, for a borrow that threads can share.
-    let pool = Pool::with_stripes(Stripes::with_stripes(capacity, stripes), || {
-        UnsafeCell::new(0)
-    });
+    let stripes = Stripes::with_shape(capacity, slots_each, 2);
+    let pool = Pool::with_stripes(stripes, || UnsafeCell::new(0));
     let pool: &'static Pool<Object> = Box::leak(Box::new(pool));
     let seat = || Seat {
         get: Mutex::new(Some(Box::pin(pool.get()))),
@@ -123,13 +123,12 @@ fn give_back_as_owner(shared: &Shared) {
     return_one(shared);
 }
 
-/// The second one, with the lower number, into a cache.
 fn give_both_back(shared: &Shared) {
     give_back(shared);
     give_back_as_owner(shared);
 }
 
-fn give_back_as_owner_of_another(shared: &Shared) {
+fn give_back_as_another_owner(shared: &Shared) {
     sit(Some(1));
     return_one(shared);
 }
@@ -139,7 +138,7 @@ fn wait_first(shared: &Shared) {
     poll(shared, 0);
 }
 
-/// Looks at stripe 1 first.
+/// Looks at word 1 first.
 fn wait_second(shared: &Shared) {
     sit(Some(1));
     poll(shared, 1);
@@ -188,7 +187,7 @@ fn an_object_is_carried_from_hand_to_hand() {
 
 /// Catches a slot that two threads own, in the same stripe (RUSTSEC-2021-0093's shape).
 #[test]
-fn two_takes_of_one_stripe_get_two_objects() {
+fn two_takes_of_one_word_get_two_objects() {
     fn take(shared: &Shared) {
         let object = shared.pool.try_get().expect("one for each");
         // SAFETY: as in `use_up`.
@@ -196,9 +195,9 @@ fn two_takes_of_one_stripe_get_two_objects() {
         shared.out.lock().unwrap().push(object);
     }
     model_roles(
-        "two takes of one stripe get two objects",
+        "two takes of one word get two objects",
         6,
-        || make_in(1, 2, 0, 0),
+        || make_in(2, 2, 0, 0),
         &[take, take],
         |shared| {
             assert_eq!(shared.pool.len_idle(), 0);
@@ -252,11 +251,11 @@ fn a_wait_meets_the_return() {
     );
 }
 
-/// As above, over two stripes: catches a stripe that is not looked at, or not marked.
+/// As above, over two words: catches a word that is not looked at, or not marked.
 #[test]
-fn a_wait_at_another_stripe_meets_the_return() {
+fn a_wait_at_another_word_meets_the_return() {
     model_roles(
-        "a wait at another stripe meets the return",
+        "a wait at another word meets the return",
         6,
         || make(2, 2, 0),
         &[wait_second, give_both_back],
@@ -271,7 +270,7 @@ fn two_waiters_meet_two_returns() {
         "two waiters meet two returns",
         6,
         || make(2, 2, 2),
-        &[give_back_as_owner, give_back_as_owner_of_another],
+        &[give_back_as_owner, give_back_as_another_owner],
         nobody_sleeps,
     );
 }
@@ -288,9 +287,9 @@ fn a_cancelled_wait_passes_the_object_on() {
     );
 }
 
-/// A pool of `out` objects in one stripe, all of which are out, with a mark of one who is gone.
+/// A pool of `out` objects in one word, all of which are out, with a mark of one who is gone.
 fn make_with_an_old_mark(out: usize) -> Shared {
-    let shared = make_in(1, out, out, 0);
+    let shared = make_in(2, out, out, 0);
     let gone = shared.pool.get();
     assert!(poll_once(core::pin::pin!(gone), core::task::Waker::noop()).is_pending());
     shared
@@ -377,9 +376,9 @@ fn one_who_was_woken_in_vain_is_served() {
     );
 }
 
-/// A pool of `capacity` objects in one stripe, all of which are in the cache of its owner.
+/// A pool of `capacity` objects in one word, all of which are in the cache of its owner.
 fn make_cached(capacity: usize) -> Shared {
-    let shared = make_in(1, capacity, 0, 0);
+    let shared = make_in(2, capacity, 0, 0);
     sit(Some(0));
     let objects: Vec<_> = (0..capacity)
         .filter_map(|_| shared.pool.try_get())
@@ -389,14 +388,29 @@ fn make_cached(capacity: usize) -> Shared {
     shared
 }
 
-/// A pool of one object that is out, whose cache was closed by somebody: its owner opens it again when it next
-/// finds nothing.
+/// A pool of one object that is out, by the owner of a cache, which was closed by somebody: the owner opens it
+/// again when it next finds nothing.
 fn make_closed() -> Shared {
     let shared = make_cached(1);
+    take_and_return(&shared);
+    take_by_owner(&shared);
+    shared
+}
+
+/// As `make`, but what is out was taken by the thread on seat 0, whose cache it goes back to.
+fn make_taken_by_owner(out: usize) -> Shared {
+    let shared = make_in(2, out, 0, 0);
+    for _ in 0..out {
+        take_by_owner(&shared);
+    }
+    shared
+}
+
+fn take_by_owner(shared: &Shared) {
+    sit(Some(0));
     let object = shared.pool.try_get();
     shared.out.lock().unwrap().extend(object);
-    assert_eq!(shared.out.lock().unwrap().len(), 1);
-    shared
+    sit(None);
 }
 
 fn take_and_return_as_owner(shared: &Shared) {
@@ -466,7 +480,7 @@ fn revoking_meets_a_return() {
     model_roles(
         "revoking meets a return",
         6,
-        || make(1, 1, 0),
+        || make_taken_by_owner(1),
         &[wait_first, give_back_as_owner],
         nobody_sleeps,
     );

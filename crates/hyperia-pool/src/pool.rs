@@ -12,7 +12,7 @@ use core::ptr::NonNull;
 
 use crate::get::{Get, OwnedGet};
 use crate::pooled::{OwnedPooled, Pooled};
-use crate::slot::{OUTSIDE, Place, Slot};
+use crate::slot::{OUTSIDE, Slot};
 use crate::stripes::{Claim, Stripes};
 
 /// Makes an object for an empty slot.
@@ -81,8 +81,7 @@ type Reset<T> = Box<dyn Fn(&mut T) + Send + Sync>;
 /// drop(object); // frees the pool
 /// ```
 pub struct Pool<T> {
-    stripes: Stripes,
-    slots: Box<[Slot<T>]>,
+    stripes: Stripes<T>,
     reset: Option<Reset<T>>,
     make: Make<T>,
 }
@@ -118,7 +117,7 @@ impl<T> Pool<T> {
     #[track_caller]
     pub fn filled(capacity: usize, make: impl Fn() -> T + Send + Sync + 'static) -> Self {
         let pool = Self::new(capacity, make);
-        for slot in &pool.slots {
+        for slot in pool.stripes.slots() {
             // SAFETY: nobody else has the pool yet, and its slots are empty.
             unsafe { slot.build((pool.make)()) };
         }
@@ -126,11 +125,10 @@ impl<T> Pool<T> {
     }
 
     pub(crate) fn with_stripes(
-        stripes: Stripes,
+        stripes: Stripes<T>,
         make: impl Fn() -> T + Send + Sync + 'static,
     ) -> Self {
         Self {
-            slots: stripes.places().map(Slot::empty).collect(),
             stripes,
             reset: None,
             make: Box::new(make),
@@ -159,8 +157,9 @@ impl<T> Pool<T> {
     ///
     /// # Complexity
     ///
-    /// One locked instruction, if the stripe of this thread has an idle object; otherwise also a look at
-    /// each other stripe.
+    /// No locked instruction, if this thread has returned an object that it had taken and nobody needed it
+    /// since. Otherwise one, and a look at each word if all is out; a system call if what is left has to be taken
+    /// from other threads.
     #[inline]
     pub fn try_get(&self) -> Option<Pooled<'_, T>> {
         let slot = self.take()?;
@@ -186,8 +185,9 @@ impl<T> Pool<T> {
     ///
     /// # Complexity
     ///
-    /// As [`try_get`](Self::try_get) if there is an object; otherwise one locked instruction per stripe and
-    /// one for the queue. Never allocates for waiting.
+    /// As [`try_get`](Self::try_get) if there is an object; otherwise one locked instruction per word and per
+    /// cache, a few for the queue, and a system call if a thread had idle objects to itself. Never allocates for
+    /// waiting. While somebody waits, taking and returning are one locked instruction each.
     pub fn get(&self) -> Get<'_, T> {
         Get::new(self)
     }
@@ -250,43 +250,33 @@ impl<T> Pool<T> {
 
     /// How many objects the pool has room for.
     pub fn capacity(&self) -> usize {
-        self.slots.len()
+        self.stripes.slots().len()
     }
 
     /// How many slots nobody uses, whether they were filled already or not. Exact while nobody takes or
     /// returns; never more than the capacity.
     pub fn len_idle(&self) -> usize {
-        // What moves between a word and a cache may be seen twice.
-        self.stripes.free().min(self.capacity())
+        self.stripes.free()
     }
 
-    pub(crate) fn stripes(&self) -> &Stripes {
+    pub(crate) fn stripes(&self) -> &Stripes<T> {
         &self.stripes
     }
 
     /// Takes a slot with an object in it, which is the caller's then.
     #[inline]
     fn take(&self) -> Option<NonNull<Slot<T>>> {
-        match self.stripes.take_hot() {
-            Some(slot) => Some(slot.cast()),
-            None => self.take_and_fill(),
-        }
-    }
-
-    #[inline(never)]
-    fn take_and_fill(&self) -> Option<NonNull<Slot<T>>> {
         Some(self.fill(self.stripes.take()?))
     }
 
     /// Sees to it that there is an object in the slot of the claim, and leaves the slot to the caller.
-    pub(crate) fn fill(&self, claim: Claim<'_>) -> NonNull<Slot<T>> {
-        let slot = &self.slots[claim.slot()];
+    #[inline]
+    pub(crate) fn fill(&self, claim: Claim<'_, T>) -> NonNull<Slot<T>> {
         // SAFETY: the claim owns the slot.
-        if !unsafe { slot.is_built() } {
-            self.build(slot);
+        if !unsafe { claim.slot().is_built() } {
+            self.build(claim.slot());
         }
-        claim.keep();
-        NonNull::from(slot)
+        claim.keep()
     }
 
     #[cold]
@@ -315,22 +305,8 @@ impl<T> Pool<T> {
     #[inline]
     pub(crate) unsafe fn give_back(&self, slot: NonNull<Slot<T>>) {
         // SAFETY: slots of the pool live as long as it, others until the line that frees them.
-        let place = unsafe { slot.as_ref() }.place;
-        if self.reset.is_none() && self.stripes.put_hot(slot.cast(), place) {
-            return;
-        }
-        // SAFETY: passed on from the caller.
-        unsafe { self.give_back_further(slot, place) };
-    }
-
-    /// As `give_back`, for a slot that is reset, or does not stay with this thread, or with the pool.
-    ///
-    /// # Safety
-    ///
-    /// As for `give_back`; `place` is the slot's.
-    #[inline(never)]
-    unsafe fn give_back_further(&self, slot: NonNull<Slot<T>>, place: Place) {
-        if place == OUTSIDE {
+        let shared = unsafe { slot.as_ref() };
+        if shared.number == OUTSIDE {
             // SAFETY: the slot was leaked by `claim_or_alloc`, and is not used again.
             drop(unsafe { Box::from_raw(slot.as_ptr()) });
             return;
@@ -338,11 +314,9 @@ impl<T> Pool<T> {
         if let Some(reset) = &self.reset {
             // SAFETY: the slot is still the caller's, and holds an object.
             unsafe { self.reset(reset, slot) };
-            if self.stripes.put_hot(slot.cast(), place) {
-                return;
-            }
         }
-        self.stripes.put(place);
+        // SAFETY: the slot is of this pool, and the guard that ends here gives it up.
+        unsafe { self.stripes.put(shared) };
     }
 
     /// # Safety
@@ -353,7 +327,8 @@ impl<T> Pool<T> {
         struct Clear<'a, T>(&'a Pool<T>, &'a Slot<T>);
         impl<T> Drop for Clear<'_, T> {
             fn drop(&mut self) {
-                let _put = Put(&self.0.stripes, self.1);
+                // SAFETY: the guard that ends here gives it up, whatever its object does.
+                let _put = unsafe { Claim::new(&self.0.stripes, self.1) };
                 // SAFETY: the slot is still owned by the guard that ends here, and holds an object.
                 unsafe { self.1.clear() };
             }
@@ -376,22 +351,14 @@ impl<T> Pool<T> {
         let shared = unsafe { slot.as_ref() };
         // SAFETY: the slot is the caller's and holds an object.
         let value = unsafe { shared.take() };
-        if shared.place == OUTSIDE {
+        if shared.number == OUTSIDE {
             // SAFETY: as in `give_back`; it is empty now.
             drop(unsafe { Box::from_raw(slot.as_ptr()) });
         } else {
-            self.stripes.put(shared.place);
+            // SAFETY: as in `give_back`.
+            unsafe { self.stripes.put(shared) };
         }
         value
-    }
-}
-
-/// Gives a slot back at the end of its scope.
-struct Put<'a, T>(&'a Stripes, &'a Slot<T>);
-
-impl<T> Drop for Put<'_, T> {
-    fn drop(&mut self) {
-        self.0.put(self.1.place);
     }
 }
 

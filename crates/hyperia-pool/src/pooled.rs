@@ -107,6 +107,19 @@ macro_rules! guard {
             }
         }
 
+        /// What the object can be read as, so can the guard: a buffer from a pool is as good as a buffer.
+        impl<T: AsRef<U>, U: ?Sized> AsRef<U> for $guard {
+            fn as_ref(&self) -> &U {
+                (**self).as_ref()
+            }
+        }
+
+        impl<T: AsMut<U>, U: ?Sized> AsMut<U> for $guard {
+            fn as_mut(&mut self) -> &mut U {
+                (**self).as_mut()
+            }
+        }
+
         impl<T: fmt::Debug> fmt::Debug for $guard {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Debug::fmt(&**self, f)

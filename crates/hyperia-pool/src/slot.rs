@@ -1,8 +1,8 @@
 //! Where an object lies.
 //!
 //! # Invariants
-//! 1. `built` and `value` are touched by the owner of the slot only: the claim or guard that has its bit
-//!    (invariant 1 of `stripes`), the guard of an object beyond the capacity, or the dropping pool.
+//! 1. `taker`, `built` and `value` are touched by the owner of the slot only: the claim or guard that has
+//!    taken it (invariant 1 of `stripes`), the guard of an object beyond the capacity, or the dropping pool.
 //! 2. `value` is initialized exactly while `built` is true.
 
 use core::mem::MaybeUninit;
@@ -10,38 +10,51 @@ use core::ptr::NonNull;
 
 use crate::primitive::UnsafeCell;
 
-/// Where a slot has its bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) stripe: u32,
-    pub(crate) bit: u8,
-}
+/// The number of an object that is on the heap by itself.
+pub(crate) const OUTSIDE: usize = usize::MAX;
 
-/// The place of an object that is on the heap by itself.
-pub(crate) const OUTSIDE: Place = Place {
-    stripe: u32::MAX,
-    bit: 0,
-};
+/// Taken by a thread without a cache.
+pub(crate) const NOBODY: usize = usize::MAX;
 
-/// Room for one object, and where its bit is.
-///
-/// The place stands first, so that a pointer to the slot is one to its place.
-#[repr(C)]
+/// Room for one object.
 pub(crate) struct Slot<T> {
-    /// Never changes.
-    pub(crate) place: Place,
+    /// Where it stands in the pool. Never changes.
+    pub(crate) number: usize,
+    /// Whose cache it goes into when that one returns it.
+    taker: UnsafeCell<usize>,
     built: UnsafeCell<bool>,
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
 impl<T> Slot<T> {
     /// Without an object.
-    pub(crate) fn empty(place: Place) -> Self {
+    pub(crate) fn empty(number: usize) -> Self {
         Self {
-            place,
+            number,
+            taker: UnsafeCell::new(NOBODY),
             built: UnsafeCell::new(false),
             value: UnsafeCell::new(MaybeUninit::uninit()),
         }
+    }
+
+    /// The seat of the thread whose cache this belongs to, or `NOBODY`.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the slot.
+    #[inline]
+    pub(crate) unsafe fn taker(&self) -> usize {
+        // SAFETY: nobody but the owner, the caller, touches it (invariant 1).
+        self.taker.with(|taker| unsafe { *taker })
+    }
+
+    /// # Safety
+    ///
+    /// The caller owns the slot.
+    #[inline]
+    pub(crate) unsafe fn set_taker(&self, seat: usize) {
+        // SAFETY: as for `taker`.
+        self.taker.with_mut(|taker| unsafe { *taker = seat });
     }
 
     /// Whether there is an object.
@@ -51,7 +64,7 @@ impl<T> Slot<T> {
     /// The caller owns the slot.
     #[inline]
     pub(crate) unsafe fn is_built(&self) -> bool {
-        // SAFETY: nobody but the owner, the caller, touches it (invariant 1).
+        // SAFETY: nobody but the owner looks (invariant 1).
         self.built.with(|built| unsafe { *built })
     }
 

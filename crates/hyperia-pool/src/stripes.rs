@@ -1,33 +1,33 @@
-//! Which slots are free, and who waits for one: the lock-free part, which knows no objects.
+//! Which slots are free, and who waits for one: the lock-free part, which runs no code of objects.
 //!
 //! # States
-//! A stripe has up to 63 slots (31 on 32 bits), a word that everybody may change, and a `Cache` that one
-//! thread uses alone. A free slot is in the one or in the other.
+//! A free slot has its bit in a word, which everybody may change, or it is in the cache of a thread, which
+//! uses that alone. A word has the bits of up to 32 slots (16 on 32 bits).
 //! ```text
-//!  63      62 ................ 0
-//! WAITED   1 = free, 0 = claimed, or in the cache (or no such slot)
+//!  63        31 .................. 0
+//! WAITED     1 = free, 0 = claimed, or in a cache (or no such slot)
 //!
-//!                  put by others                     put by the owner
+//!                  put by others                 put by the thread that took it
 //!   word: free ◀────────────────── somebody's ──────────────────▶ cache: free
 //!           │  ◀─── revoke: when nothing else is left, or somebody waits ─── │
-//!           │  ────── refill: the owner's take, which found its cache empty ▶│
-//!           └──take──▶ somebody's ◀────────────── take by the owner ─────────┘
+//!           │  ─────── refill: the owner's take, which found it empty ─────▶ │
+//!           └──claim─▶ somebody's ◀────────────── take by the owner ─────────┘
 //!
 //!   WAITED:  clear ──a waiter has joined the queue: mark──▶ set
 //!              ▲                                             │
 //!              └── a put finds nobody in the queue: unmark ──┘
 //! ```
 //! Every combination of bits is valid. `WAITED` says that somebody *may* wait; it may be set without need, and
-//! then costs one slow `put` per stripe.
+//! then costs one slow put per word.
 //!
 //! # Invariants
-//! 1. A slot whose bit is clear, and which is not in a cache, belongs to the one `Claim` (or the guard made
-//!    of it) that took it; nobody else touches the slot until that one puts it back.
-//! 2. Whoever sleeps in the queue has marked every stripe *after* joining, has closed every cache after
-//!    that, and saw no free slot that it left without a notification.
-//! 3. While somebody sleeps, an unmarked stripe, or one with an open cache, is about to be marked and closed
-//!    again: by the `put` that unmarked it, which then notifies for every free slot it finds, or by the
-//!    owner, who looks for the mark after it has opened.
+//! 1. A slot whose bit is clear, and which is in no cache, belongs to the one `Claim` (or the guard made of
+//!    it) that took it; nobody else touches the slot until that one puts it back.
+//! 2. Whoever sleeps in the queue is counted as waiting, has after that marked every word *after* joining,
+//!    has then closed every cache, and saw no free slot that it left without a notification.
+//! 3. While somebody sleeps, an unmarked word is about to be marked again by the `put` that unmarked it,
+//!    which then notifies for every free bit it finds; and an open cache is empty, and about to be closed by
+//!    its owner.
 //! 4. With sleepers, no more slots are free than notifications are on their way: each put to a marked word
 //!    notifies; one who is notified takes a slot, or joins again and looks again (2), or is dropped and
 //!    passes the notification on. So nobody sleeps beside a free slot.
@@ -35,10 +35,9 @@
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
-//! | put → take | `add` sets bits | `claim`, `refill` clear them | the contents of the slots | `an_object_is_carried_from_hand_to_hand` |
+//! | put → take | `add` sets a bit | `claim_any`, `refill` clear it | the contents of the slot | `an_object_is_carried_from_hand_to_hand` |
 //! | mark → put | `mark` sets `WAITED` | `add` sees it | that the waiter is in the queue | (see below) |
-//! | reopen → mark | `reopen` looks for `WAITED` | `mark` | that the cache is open | `reopening_meets_a_wait` |
-//! | mark → reopen | `mark` | `reopen` sees it | nothing: the bit is enough | |
+//! | reopen → wait | `reopen` looks whether somebody waits | `Waiting::add` | that the cache is open | `reopening_meets_a_wait` |
 //!
 //! Mark against put needs no fence and no total order: both read-modify-write the same word. Either the put
 //! came first, and then the mark returns the free bit, or it came later, sees `WAITED` and notifies. The
@@ -47,122 +46,117 @@
 //! either, and the language's memory model does not forbid it without the edge. Marks, unmarks and takes are
 //! read-modify-writes, so the release sequences of puts and marks go on through them. Unmarking against a
 //! new waiter: the unmark comes before a notification that found nobody, hence before the mark of anyone
-//! who joins later (the queue's token or lock carries it).
+//! who joins later (the queue's token or lock carries it). Reopening against a new waiter: both
+//! read-modify-write the number of those who wait, and the later one sees the earlier.
 //!
 //! # Progress
 //! Nobody ever waits for a thread that is stopped, but what such a thread is about to move is out of reach:
-//! the slot of a `put`, and what is in the cache of an owner that is stopped *inside* an operation of some ten
-//! instructions, or in a refill. Take and put of the owner are wait-free while its cache serves. Otherwise they
-//! are lock-free; a failed attempt means that another thread took a bit of the same stripe or gave one back.
-//! Waiting and waking: as `WaitQueue`, which blocks while a holder of its ten-instruction lock is stopped.
+//! the slot of a `put`, what is in the cache of an owner that is stopped *inside* an operation of some ten
+//! instructions, and what is on its way from word to cache or back. Take and put of the owner are wait-free while
+//! its cache serves. Otherwise they are lock-free; a failed attempt means that another thread took a bit of the
+//! same word or gave one back. Waiting and waking: as `WaitQueue`, which blocks while a holder of its
+//! ten-instruction lock is stopped.
 //!
 //! # Fairness
 //! Newcomers may be faster than one who was just woken: handing over strictly would cost a thread switch per
 //! object. But one who was woken in vain is *robbed*: while there is one, newcomers queue up behind it
-//! instead of taking from marked stripes.
+//! instead of taking from words; caches are closed then.
 //!
 //! # Cancel safety
 //! See `Get`. A claim that is dropped gives its slot back.
 //!
 //! # Cost
-//! 256 bytes per stripe, and 128 for all who wait. Locked instructions: none for what the owner of a stripe
-//! takes and returns, as long as nobody else needs it; otherwise a take is one, a put is one. Joining is two
-//! per stripe and one for the queue, and a heavy fence if a cache was open. No allocation after construction.
+//! 128 bytes per word, 384 per cache, and 128 for all who wait. Locked instructions: none for what a thread
+//! takes and returns, as long as nobody else needs it; otherwise a take is one, a put is one. A refill is one
+//! for up to 16 slots. Joining is one per word and per cache and three, and a heavy fence if a cache was open.
+//! No allocation after construction.
 //!
 //! # Sources
-//! A mask of free slots is old; lockfree-object-pool (Vaillant, 2021) keeps one per page of 32. Here there
-//! is one per thread, who waits is told in the same word, and the thread's own part is biased (see `cache`).
+//! A mask of free slots is old; lockfree-object-pool (Vaillant, 2021) keeps one per page of 32. Here who waits
+//! is told in the same word, and in front of the words there are caches (see `cache`).
 
 mod bias;
 mod waiting;
 
 use alloc::boxed::Box;
 use core::mem;
+use core::ptr::NonNull;
 
 use hyperia_asymmetric::{SEATS, seat};
 
-use self::waiting::Waiting;
+pub(crate) use self::waiting::Waiting;
 use crate::cache::Cache;
 use crate::padded::Padded;
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicUsize, parallelism, spread};
-use crate::slot::Place;
+use crate::slot::{NOBODY, Slot};
 
-/// Somebody may wait: a put to this stripe notifies. The other bits are the free slots.
-const WAITED: usize = 1 << SLOTS_MAX;
-/// Slots per stripe, at most.
-const SLOTS_MAX: u32 = usize::BITS - 1;
-/// Slots per stripe that make a stripe worth cache lines of its own.
+/// Somebody may wait: a put to this word notifies. The free slots are lower bits.
+const WAITED: usize = 1 << (usize::BITS - 1);
+/// Slots per word, at most.
+const SLOTS_MAX: usize = usize::BITS as usize / 2;
+/// Slots per word, or per cache, that make one worth cache lines of its own.
 const SLOTS_MIN: usize = 8;
-/// Stripes per thread that can run at once: others, that sleep most of the time, have seats as well.
-const STRIPES_PER_THREAD: usize = 2;
+/// Caches per thread that can run at once: others, that sleep most of the time, have seats as well.
+const CACHES_PER_THREAD: usize = 2;
 
-/// The slots that are free, by stripe.
-#[derive(Debug)]
-pub(crate) struct Stripes {
-    /// The bits above; a power of two of them.
+/// The slots of a pool, and which of them are free.
+pub(crate) struct Stripes<T> {
+    slots: Box<[Slot<T>]>,
+    /// The bits above. Slot `n` has bit `n % 2^shift` of word `n / 2^shift`.
     words: Box<[Padded<AtomicUsize>]>,
-    /// Those of the first stripes. The owner of one is the thread with its number as its seat.
-    caches: Box<[Padded<Cache>]>,
-    /// Slots per stripe; the first `larger` stripes have one more.
-    slots_each: usize,
-    larger: usize,
+    shift: u32,
+    /// The owner of one is the thread with its number as its seat.
+    caches: Box<[Padded<Cache<T>>]>,
     /// Apart, so that those who wait do not disturb those who need not.
     waiting: Padded<Waiting>,
 }
 
+// SAFETY: slots are owned by whoever has them, one thread after the other (invariant 1, with the edges
+// above): that takes `T: Send`, as in a mutex.
+unsafe impl<T: Send> Send for Stripes<T> {}
+// SAFETY: as above; nothing in here gives a reference to an object to two threads.
+unsafe impl<T: Send> Sync for Stripes<T> {}
+
 /// A slot that was taken, and is given back when this is dropped.
-#[derive(Debug)]
 #[must_use]
-pub(crate) struct Claim<'a> {
-    stripes: &'a Stripes,
-    place: Place,
+pub(crate) struct Claim<'a, T> {
+    stripes: &'a Stripes<T>,
+    slot: &'a Slot<T>,
 }
 
-impl Stripes {
-    /// Stripes for `capacity` slots, all free, as many as the machine and the capacity make worth while.
+impl<T> Stripes<T> {
+    /// `capacity` empty slots, all free, with as many words and caches as the machine and the capacity make
+    /// worth while.
     pub(crate) fn new(capacity: usize) -> Self {
-        let needed = capacity.div_ceil(SLOTS_MAX as usize);
-        let wanted = (STRIPES_PER_THREAD * parallelism()).min(capacity.div_ceil(SLOTS_MIN));
-        Self::with_stripes(capacity, needed.max(wanted).next_power_of_two())
+        let threads = parallelism();
+        let most = capacity.div_ceil(SLOTS_MIN);
+        let caches = (CACHES_PER_THREAD * threads).min(most).min(SEATS);
+        let slots_each = capacity
+            .div_ceil(threads.min(most))
+            .next_power_of_two()
+            .min(SLOTS_MAX);
+        Self::with_shape(capacity, slots_each, caches)
     }
 
-    /// `capacity` slots spread evenly over `stripes`, a power of two.
-    pub(crate) fn with_stripes(capacity: usize, stripes: usize) -> Self {
-        debug_assert!(stripes.is_power_of_two());
-        let (slots_each, larger) = (capacity / stripes, capacity % stripes);
-        let words = (0..stripes).map(|stripe| {
-            let len = slots_each + usize::from(stripe < larger);
-            debug_assert!(len <= SLOTS_MAX as usize);
-            // `len` ones; `WAITED` is the one bit that is never among them.
+    /// As `new`, with `slots_each` slots per word, a power of two.
+    pub(crate) fn with_shape(capacity: usize, slots_each: usize, caches: usize) -> Self {
+        debug_assert!(slots_each.is_power_of_two() && slots_each <= SLOTS_MAX && caches <= SEATS);
+        let words = (0..capacity.div_ceil(slots_each)).map(|word| {
+            let len = slots_each.min(capacity - word * slots_each);
             Padded(AtomicUsize::new((1 << len) - 1))
         });
-        let caches = (0..stripes.min(SEATS)).map(|_| Padded(Cache::new()));
         Self {
+            slots: (0..capacity).map(Slot::empty).collect(),
             words: words.collect(),
-            caches: caches.collect(),
-            slots_each,
-            larger,
+            shift: slots_each.trailing_zeros(),
+            caches: (0..caches).map(|_| Padded(Cache::new())).collect(),
             waiting: Padded(Waiting::new()),
         }
     }
 
-    /// Where each slot has its bit, in the order of their numbers. Only while all are free.
-    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
-        self.words.iter().enumerate().flat_map(|(index, word)| {
-            // ORDERING: before the stripes are shared.
-            let len = word.load(Relaxed).count_ones();
-            (0..len).map(move |bit| Place {
-                stripe: index as u32,
-                bit: bit as u8,
-            })
-        })
-    }
-
-    /// The number of a slot.
-    fn number(&self, place: Place) -> usize {
-        let stripe = place.stripe as usize;
-        stripe * self.slots_each + stripe.min(self.larger) + place.bit as usize
+    pub(crate) fn slots(&self) -> &[Slot<T>] {
+        &self.slots
     }
 
     /// How many slots are free, as far as one can say.
@@ -173,51 +167,47 @@ impl Stripes {
             (word & !WAITED).count_ones() as usize
         });
         let cached: usize = self.caches.iter().map(|cache| cache.len()).sum();
-        words.sum::<usize>() + cached
+        // What moves between a word and a cache may be seen twice.
+        (words.sum::<usize>() + cached).min(self.slots.len())
     }
 
     /// Takes a free slot, out of the thread's own cache first. Nothing while others were woken in vain.
-    pub(crate) fn take(&self) -> Option<Claim<'_>> {
-        if let Some((stripe, cache)) = self.own() {
-            let taken = cache.take();
-            if !cache.is_open() {
-                self.drain(stripe);
-            }
-            if let Some(bit) = taken {
-                return Some(self.claimed(stripe, bit));
-            }
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Claim<'_, T>> {
+        match self.take_cached() {
+            Some(slot) => Some(Claim {
+                stripes: self,
+                slot,
+            }),
+            None => self.take_uncached(),
         }
-        self.take_uncached()
     }
 
     /// As `take`, when the cache of the thread is empty or closed, or it has none.
-    #[cold]
-    fn take_uncached(&self) -> Option<Claim<'_>> {
+    #[inline(never)]
+    fn take_uncached(&self) -> Option<Claim<'_, T>> {
         if self.any_robbed() {
             return None;
         }
-        if let Some((stripe, cache)) = self.own() {
-            if cache.is_open() {
-                if let Some(claim) = self.refill(stripe) {
-                    return Some(claim);
-                }
-            } else {
-                self.count_patience(stripe);
-            }
+        let Some((seat, cache)) = self.own() else {
+            return self.take_shared();
+        };
+        if !cache.is_open() {
+            self.count_patience(cache);
+            return self.take_shared();
         }
-        self.take_shared()
+        self.refill(seat, cache).or_else(|| self.take_shared())
     }
 
     /// Takes a free slot wherever it is, even before those who were woken in vain.
-    #[cold]
-    pub(crate) fn take_shared(&self) -> Option<Claim<'_>> {
+    pub(crate) fn take_shared(&self) -> Option<Claim<'_, T>> {
         self.take_from_words().or_else(|| {
             self.revoke(|cache| cache.len() > 0);
             self.take_from_words()
         })
     }
 
-    fn take_from_words(&self) -> Option<Claim<'_>> {
+    fn take_from_words(&self) -> Option<Claim<'_, T>> {
         self.indexes().find_map(|index| {
             // ORDERING: a guess, which the compare-exchange of a claim checks.
             let mut word = self.words[index].load(Relaxed);
@@ -225,96 +215,104 @@ impl Stripes {
         })
     }
 
-    /// All stripes, the thread's own first.
-    fn indexes(&self) -> impl Iterator<Item = usize> + use<> {
-        let mask = self.words.len() - 1;
-        let first = seat().unwrap_or_else(spread) & mask;
-        (first..=first + mask).map(move |index| index & mask)
+    /// All words, one that most other threads do not begin with first.
+    fn indexes(&self) -> impl Iterator<Item = usize> + use<T> {
+        let len = self.words.len();
+        let first = seat().unwrap_or_else(spread) % len;
+        (first..len).chain(0..first)
     }
 
-    fn claimed(&self, stripe: usize, bit: u32) -> Claim<'_> {
-        Claim {
-            stripes: self,
-            place: Place {
-                stripe: stripe as u32,
-                bit: bit as u8,
-            },
-        }
-    }
-
-    /// Takes the lowest free bit of a stripe, whose word was seen last as `word`; `None` when none is left.
-    fn claim_any(&self, index: usize, word: &mut usize) -> Option<Claim<'_>> {
+    /// Takes the lowest free bit of a word, which was seen last as `word`; `None` when none is left.
+    fn claim_any(&self, index: usize, word: &mut usize) -> Option<Claim<'_, T>> {
         while *word & !WAITED != 0 {
             // The lowest bit: never `WAITED`, since there is a lower one.
             let rest = *word & (*word - 1);
-            // ORDERING: Acquire pairs with the Release of the `add` that set the bit, so that the slot is
-            // as the last owner left it. A failure reads nothing but the next guess.
+            // ORDERING: Acquire pairs with the Release of the `add` that set the bit, so that the slot is as
+            // the last owner left it. A failure reads nothing but the next guess.
             match self.words[index].compare_exchange(*word, rest, Acquire, Relaxed) {
-                Ok(_) => return Some(self.claimed(index, word.trailing_zeros())),
+                Ok(_) => return Some(self.claimed(index, *word)),
                 Err(seen) => *word = seen,
             }
         }
         None
     }
 
+    /// The slot of the lowest bit of `word`, which the caller has just claimed.
+    fn claimed(&self, index: usize, word: usize) -> Claim<'_, T> {
+        let slot = &self.slots[(index << self.shift) + word.trailing_zeros() as usize];
+        let taker = self.own().map_or(NOBODY, |(seat, _)| seat);
+        // SAFETY: the slot was claimed by this thread (invariant 1).
+        unsafe { slot.set_taker(taker) };
+        Claim {
+            stripes: self,
+            slot,
+        }
+    }
+
     /// Gives a slot back, and wakes the one who waits longest.
     ///
-    /// The caller owned the slot (invariant 1) and does so no longer.
-    pub(crate) fn put(&self, place: Place) {
-        self.put_into(place.stripe as usize, 1 << place.bit);
-    }
-
-    /// Gives slots back that are in no cache, nor in a word: to the cache, if it is the thread's.
-    fn put_into(&self, stripe: usize, bits: usize) {
-        if bits == 0 {
-            return;
-        }
-        if let Some((own, cache)) = self.own()
-            && own == stripe
-        {
-            let is_kept = cache.put(bits);
-            if !cache.is_open() {
-                self.drain(stripe);
-            }
-            if is_kept {
-                return;
-            }
-        }
-        self.put_bits(stripe, bits);
-    }
-
-    /// Gives slots back to everybody, and wakes as many as wait for them.
-    fn put_bits(&self, stripe: usize, bits: usize) {
-        if self.add(stripe, bits) & WAITED != 0 {
-            self.tell(stripe, bits.count_ones() as usize);
+    /// # Safety
+    ///
+    /// The slot is one of these, the caller owns it (invariant 1), and does so no longer.
+    #[inline]
+    pub(crate) unsafe fn put(&self, slot: &Slot<T>) {
+        // SAFETY: passed on from the caller.
+        if !unsafe { self.put_cached(slot) } {
+            self.put_into_word(slot);
         }
     }
 
-    /// Sets bits in a word, and returns it as it was.
-    fn add(&self, stripe: usize, bits: usize) -> usize {
-        // ORDERING: Release pairs with the Acquire of the next claim and carries the slots. Acquire pairs with
-        // the Release in `mark`: whoever has marked the stripe is in the queue when it is notified.
-        // (An addition, since the bits were clear: x86 has one that returns the old word, and no such "or".)
-        let word = self.words[stripe].fetch_add(bits, AcqRel);
-        debug_assert!(word & bits == 0, "a slot that was free is given back");
+    /// Gives a slot back to everybody, which is the caller's and in no cache.
+    #[inline(never)]
+    fn put_into_word(&self, slot: &Slot<T>) {
+        if self.add(slot) & WAITED != 0 {
+            self.tell(slot);
+        }
+    }
+
+    /// The number of the word of a slot.
+    fn word_of(&self, slot: &Slot<T>) -> usize {
+        slot.number >> self.shift
+    }
+
+    /// Sets the bit of a slot, and returns its word as it was.
+    fn add(&self, slot: &Slot<T>) -> usize {
+        let bit = 1 << (slot.number & ((1 << self.shift) - 1));
+        // ORDERING: Release pairs with the Acquire of the next claim and carries the slot. Acquire pairs with
+        // the Release in `mark`: whoever has marked the word is in the queue when it is notified.
+        // (An addition, since the bit was clear: x86 has one that returns the old word, and no such "or".)
+        let word = self.words[self.word_of(slot)].fetch_add(bit, AcqRel);
+        debug_assert!(word & bit == 0, "a slot that was free is given back");
         word
     }
 }
 
-impl Claim<'_> {
-    /// The number of the slot.
-    pub(crate) fn slot(&self) -> usize {
-        self.stripes.number(self.place)
+impl<'a, T> Claim<'a, T> {
+    /// # Safety
+    ///
+    /// The slot is one of the stripes', and the caller's, who leaves it to this.
+    pub(crate) unsafe fn new(stripes: &'a Stripes<T>, slot: &'a Slot<T>) -> Self {
+        Self { stripes, slot }
     }
 
-    /// Keeps the slot, for a guard that gives it back by [`Stripes::put`] or [`Stripes::put_hot`].
-    pub(crate) fn keep(self) {
+    /// The slot, which is the claim's.
+    #[inline]
+    pub(crate) fn slot(&self) -> &'a Slot<T> {
+        self.slot
+    }
+
+    /// Keeps the slot, for a guard that gives it back by [`Stripes::put`].
+    #[inline]
+    pub(crate) fn keep(self) -> NonNull<Slot<T>> {
+        let slot = NonNull::from(self.slot);
         mem::forget(self);
+        slot
     }
 }
 
-impl Drop for Claim<'_> {
+impl<T> Drop for Claim<'_, T> {
     fn drop(&mut self) {
-        self.stripes.put(self.place);
+        // SAFETY: the slot is the claim's, and of these stripes.
+        unsafe { self.stripes.put(self.slot) };
     }
 }

@@ -278,3 +278,12 @@ fn debug_shows_counts_and_objects() {
         "OwnedGet { waits: false, .. }"
     );
 }
+
+#[test]
+fn a_guard_can_be_read_as_what_its_object_can() {
+    let pool = Arc::new(Pool::new(2, || vec![1_u8, 2]));
+    let (mut borrowed, owned) = (pool.try_get().unwrap(), pool.try_get_owned().unwrap());
+    AsMut::<[u8]>::as_mut(&mut borrowed)[0] = 7;
+    assert_eq!(AsRef::<[u8]>::as_ref(&borrowed), [7, 2]);
+    assert_eq!(AsRef::<[u8]>::as_ref(&owned), [1, 2]);
+}

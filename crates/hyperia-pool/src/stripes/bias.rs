@@ -10,65 +10,92 @@ use hyperia_asymmetric::{fence_heavy, seat};
 use super::{Claim, Stripes, WAITED};
 use crate::cache::Cache;
 use crate::primitive::Ordering::*;
-use crate::slot::Place;
+use crate::slot::Slot;
 
-impl Stripes {
-    /// Takes the slot that this thread was the last to return, with the object in it.
-    #[inline]
-    pub(crate) fn take_hot(&self) -> Option<NonNull<Place>> {
-        let (stripe, cache) = self.own()?;
-        let taken = cache.take_hot();
-        if !cache.is_open() {
-            self.drain(stripe);
-        }
-        taken
-    }
+/// How many slots a thread takes at a time, at most; and no more than half of a word.
+const REFILL_MAX: u32 = 16;
 
-    /// Keeps a slot that holds an object for the next `take_hot`, if that will be this thread's. Otherwise the
-    /// caller keeps it. The slot is one of the pool's.
+impl<T> Stripes<T> {
+    /// The cache of the calling thread, if there is one.
     #[inline]
-    pub(crate) fn put_hot(&self, slot: NonNull<Place>, place: Place) -> bool {
-        let Some((stripe, cache)) = self.own() else {
-            return false;
-        };
-        if stripe != place.stripe as usize {
-            return false;
-        }
-        let is_kept = cache.put_hot(slot);
-        if !cache.is_open() {
-            self.drain(stripe);
-        }
-        is_kept
-    }
-
-    /// The stripe whose cache is the calling thread's, if there is one.
-    #[inline]
-    pub(super) fn own(&self) -> Option<(usize, &Cache)> {
+    pub(super) fn own(&self) -> Option<(usize, &Cache<T>)> {
         let seat = seat()?;
         self.caches.get(seat).map(|cache| (seat, &**cache))
     }
 
-    /// Takes all that is free in the word of the thread's own stripe, unless somebody waits: one for
-    /// now, the others into its cache.
-    pub(super) fn refill(&self, stripe: usize) -> Option<Claim<'_>> {
-        // ORDERING: a guess, checked by the compare-exchange.
-        let mut word = self.words[stripe].load(Relaxed);
-        while word != 0 && word & WAITED == 0 {
-            // ORDERING: Acquire as in `claim_any`, for all the bits.
-            match self.words[stripe].compare_exchange(word, 0, Acquire, Relaxed) {
-                Ok(_) => {
-                    let claim = self.claimed(stripe, word.trailing_zeros());
-                    self.put_into(stripe, word & (word - 1));
-                    return Some(claim);
-                }
-                Err(seen) => word = seen,
-            }
+    /// Takes a slot out of the thread's own cache.
+    #[inline]
+    pub(super) fn take_cached(&self) -> Option<&Slot<T>> {
+        let (_, cache) = self.own()?;
+        let taken = cache.take();
+        if !cache.is_open() {
+            self.drain(cache);
         }
-        None
+        // SAFETY: it is a slot of these (invariant 4 of `cache`), so it is alive.
+        taken.map(|slot| unsafe { slot.as_ref() })
     }
 
-    /// Brings what is in the caches that `wanted` picks to the words of their stripes, and closes them.
-    pub(super) fn revoke(&self, wanted: impl Fn(&Cache) -> bool) {
+    /// Keeps a slot in the thread's own cache, if that is where it came from. `false`: it was not kept.
+    ///
+    /// # Safety
+    ///
+    /// The slot is the caller's, and one of these. If it was kept it is the caller's no longer.
+    #[inline]
+    pub(super) unsafe fn put_cached(&self, slot: &Slot<T>) -> bool {
+        let Some((seat, cache)) = self.own() else {
+            return false;
+        };
+        // SAFETY: the slot is the caller's.
+        if unsafe { slot.taker() } != seat {
+            return false;
+        }
+        let is_kept = cache.put(NonNull::from(slot));
+        if !cache.is_open() {
+            self.drain(cache);
+        }
+        is_kept
+    }
+
+    /// Takes half of what is free in a word, unless somebody waits: one for now, the others into the cache.
+    pub(super) fn refill(&self, seat: usize, cache: &Cache<T>) -> Option<Claim<'_, T>> {
+        self.indexes().find_map(|index| {
+            // ORDERING: a guess, checked by the compare-exchange.
+            let mut word = self.words[index].load(Relaxed);
+            while word != 0 && word & WAITED == 0 {
+                let (taken, rest) = split(word);
+                // ORDERING: Acquire as in `claim_any`, for all the bits.
+                match self.words[index].compare_exchange(word, rest, Acquire, Relaxed) {
+                    Ok(_) => {
+                        let claim = self.claimed(index, taken);
+                        self.stock(seat, cache, index, taken & (taken - 1));
+                        return Some(claim);
+                    }
+                    Err(seen) => word = seen,
+                }
+            }
+            None
+        })
+    }
+
+    /// Puts slots, which this thread has claimed, into its cache: the lowest on top, since those were used before.
+    fn stock(&self, seat: usize, cache: &Cache<T>, index: usize, mut bits: usize) {
+        while bits != 0 {
+            let highest = usize::BITS - 1 - bits.leading_zeros();
+            let slot = &self.slots[(index << self.shift) + highest as usize];
+            // SAFETY: the caller has claimed it (invariant 1).
+            unsafe { slot.set_taker(seat) };
+            if !cache.stock(NonNull::from(slot)) {
+                self.put_into_word(slot);
+            }
+            bits &= !(1 << highest);
+        }
+        if !cache.is_open() {
+            self.drain(cache);
+        }
+    }
+
+    /// Brings what is in the caches that `wanted` picks to the words, and closes them.
+    pub(super) fn revoke(&self, wanted: impl Fn(&Cache<T>) -> bool) {
         let mut closed = 0_u64;
         for (index, cache) in self.caches.iter().enumerate() {
             if wanted(cache) && cache.close() {
@@ -83,46 +110,50 @@ impl Stripes {
         fence_heavy();
         let mut untold = 0;
         while closed != 0 {
-            untold += self.drain_revoked(closed.trailing_zeros() as usize);
+            let cache = &self.caches[closed.trailing_zeros() as usize];
+            cache.drain_revoked(|slot| untold += self.add_drained(slot));
+            cache.end_drain();
             closed &= closed - 1;
         }
-        if untold > 0 {
-            self.queue().notify_many(untold);
-        }
-    }
-
-    /// After `Cache::close` and a heavy fence. Returns how many slots came back to a marked word: their
-    /// notifications are due, after all caches are closed, since wakers are user code.
-    pub(super) fn drain_revoked(&self, stripe: usize) -> usize {
-        let cache = &self.caches[stripe];
-        let bits = cache.drain_revoked();
-        cache.end_drain();
-        if bits == 0 || self.add(stripe, bits) & WAITED == 0 {
-            return 0;
-        }
-        bits.count_ones() as usize
+        self.tell_many(untold);
     }
 
     /// For the owner, which found its cache closed.
     #[cold]
-    pub(super) fn drain(&self, stripe: usize) {
-        let bits = self.caches[stripe].drain();
-        if bits != 0 {
-            self.put_bits(stripe, bits);
-        }
+    fn drain(&self, cache: &Cache<T>) {
+        let mut untold = 0;
+        cache.drain(|slot| untold += self.add_drained(slot));
+        self.tell_many(untold);
+    }
+
+    /// Puts a slot that was in a cache into its word. Returns how many notifications are due for it: not before
+    /// all caches are drained, since wakers are user code.
+    fn add_drained(&self, slot: NonNull<Slot<T>>) -> usize {
+        // SAFETY: it is a slot of these (invariant 4 of `cache`), so it is alive.
+        let word = self.add(unsafe { slot.as_ref() });
+        usize::from(word & WAITED != 0)
     }
 
     /// For the owner, whose cache is closed: opens it again at last, if nobody waits.
-    pub(super) fn count_patience(&self, stripe: usize) {
-        let cache = &self.caches[stripe];
-        if cache.is_patience_over() && cache.reopen() {
-            // ORDERING: Release pairs with the Acquire of a `mark` that comes later: it sees the open gate. A
-            // mark that came before is seen here, by the order of the changes of the word alone.
-            let word = self.words[stripe].fetch_or(0, Release);
-            if word & WAITED != 0 && cache.close() {
-                // It is empty still.
-                cache.end_drain();
-            }
+    pub(super) fn count_patience(&self, cache: &Cache<T>) {
+        if cache.is_patience_over()
+            && !self.is_waited_for()
+            && cache.reopen()
+            && self.is_waited_for_after_all()
+            && cache.close()
+        {
+            // It is empty still.
+            cache.end_drain();
         }
     }
+}
+
+/// The bits of a word that one thread takes at once, and the others.
+fn split(word: usize) -> (usize, usize) {
+    let count = word.count_ones().div_ceil(2).min(REFILL_MAX);
+    let mut rest = word;
+    for _ in 0..count {
+        rest &= rest - 1;
+    }
+    (word & !rest, rest)
 }

@@ -4,18 +4,21 @@
 
 use core::mem;
 
-use hyperia_asymmetric::fence_heavy;
 use hyperia_wait::WaitQueue;
 
 use super::{Claim, Stripes, WAITED};
 use crate::primitive::AtomicUsize;
 use crate::primitive::Ordering::*;
+use crate::slot::Slot;
 
+/// The part that knows no objects.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    queue: WaitQueue,
-    /// Those who were woken in vain and still wait. A hint for newcomers: nothing depends on it but who
-    /// is first.
+pub(crate) struct Waiting {
+    pub(crate) queue: WaitQueue,
+    /// Those who have found nothing, and were not served and did not give up since: while there are any,
+    /// no cache is open.
+    count: AtomicUsize,
+    /// Those among them who were woken in vain. A hint for newcomers: nothing depends on it but who is first.
     robbed: AtomicUsize,
 }
 
@@ -23,20 +26,47 @@ impl Waiting {
     pub(super) fn new() -> Self {
         Self {
             queue: WaitQueue::new(),
+            count: AtomicUsize::new(0),
             robbed: AtomicUsize::new(0),
         }
     }
-}
 
-impl Stripes {
-    pub(crate) fn queue(&self) -> &WaitQueue {
-        &self.waiting.queue
+    /// Somebody has found nothing, and is about to join the queue.
+    pub(crate) fn add(&self) {
+        // ORDERING: Acquire pairs with the Release of `is_waited_for_after_all`: an owner that has opened its
+        // cache and did not see this is seen by `look`, which closes it.
+        self.count.fetch_add(1, Acquire);
     }
 
-    /// For one who has joined the queue: marks all stripes, and takes what it finds on the way or in a
-    /// cache. Someone who was not robbed leaves it to the head of the queue while others were.
+    /// It was served, or has given up.
+    pub(crate) fn remove(&self) {
+        // ORDERING: a count; nobody who still waits goes with it.
+        self.count.fetch_sub(1, Relaxed);
+    }
+
+    /// Somebody was woken and found nothing.
+    pub(crate) fn add_robbed(&self) {
+        // ORDERING: a count; the hint in `any_robbed` reads it.
+        self.robbed.fetch_add(1, Relaxed);
+    }
+
+    /// It was served at last, or has given up.
+    pub(crate) fn remove_robbed(&self) {
+        // ORDERING: a count; goes back by what `add_robbed` added.
+        self.robbed.fetch_sub(1, Relaxed);
+    }
+}
+
+// For those who wait.
+impl<T> Stripes<T> {
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    /// For one who is counted as waiting and has joined the queue: marks all words, and takes what it finds on
+    /// the way or in a cache. Someone who was not robbed leaves it to the head of the queue while others were.
     #[cold]
-    pub(crate) fn look(&self, is_robbed: bool) -> Option<Claim<'_>> {
+    pub(crate) fn look(&self, is_robbed: bool) -> Option<Claim<'_, T>> {
         let leave = !is_robbed && self.any_robbed();
         let mut left = 0;
         for index in self.indexes() {
@@ -47,10 +77,8 @@ impl Stripes {
                 return Some(claim);
             }
         }
-        if left > 0 {
-            // May reach the caller's own wait, which is polled again then.
-            self.queue().notify_many(left);
-        }
+        // May reach the caller's own wait, which is polled again then.
+        self.tell_many(left);
         // What is in a cache comes to a word, which tells of it. From here on no cache is open.
         self.revoke(|_| true);
         if leave { None } else { self.take_from_words() }
@@ -58,64 +86,64 @@ impl Stripes {
 
     /// Says that somebody waits. Returns the word as it was.
     fn mark(&self, index: usize) -> usize {
-        // ORDERING: Release pairs with the Acquire in `add`: who sees the mark finds the waiter in the
-        // queue. Acquire pairs with the Release in `reopen`: who did not see the mark has an open cache,
-        // which is closed next. What is free is claimed with an Acquire of its own.
-        self.words[index].fetch_or(WAITED, AcqRel)
+        // ORDERING: Release pairs with the Acquire in `add`: who sees the mark finds the waiter in the queue.
+        // What is free is claimed with an Acquire of its own.
+        self.words[index].fetch_or(WAITED, Release)
     }
+}
 
+// For everybody else.
+impl<T> Stripes<T> {
     pub(super) fn any_robbed(&self) -> bool {
         // ORDERING: a hint about who is first.
         self.waiting.robbed.load(Relaxed) != 0
     }
 
-    /// Somebody was woken and found nothing.
-    pub(crate) fn add_robbed(&self) {
-        // ORDERING: a count; the hint above reads it.
-        self.waiting.robbed.fetch_add(1, Relaxed);
+    /// Whether somebody waits, as a hint.
+    pub(super) fn is_waited_for(&self) -> bool {
+        // ORDERING: a hint that saves an opening in vain.
+        self.waiting.count.load(Relaxed) != 0
     }
 
-    /// It was served, or has given up.
-    pub(crate) fn remove_robbed(&self) {
-        // ORDERING: a count; goes back by what `add_robbed` added.
-        self.waiting.robbed.fetch_sub(1, Relaxed);
+    /// Whether somebody waits, exactly: who does not show here sees what the caller has done before.
+    pub(super) fn is_waited_for_after_all(&self) -> bool {
+        // ORDERING: Release pairs with the Acquire of a `Waiting::add` that comes later. One that came before
+        // is seen, by the order of the changes of this number alone.
+        self.waiting.count.fetch_add(0, Release) != 0
     }
 
-    /// `count` slots came back to a stripe where somebody may wait.
+    /// Wakes as many as there are slots that came back to marked words.
+    pub(super) fn tell_many(&self, count: usize) {
+        if count > 0 {
+            self.waiting.queue.notify_many(count);
+        }
+    }
+
+    /// A slot came back to a word where somebody may wait.
     #[cold]
-    pub(super) fn tell(&self, stripe: usize, count: usize) {
+    pub(super) fn tell(&self, slot: &Slot<T>) {
         /// Takes back an unmarking that came too early, also if the waker of the one who was there panics.
-        struct MarkAgain<'a>(&'a Stripes, usize);
-        impl Drop for MarkAgain<'_> {
+        struct MarkAgain<'a, T>(&'a Stripes<T>, usize);
+        impl<T> Drop for MarkAgain<'_, T> {
             fn drop(&mut self) {
-                let Self(stripes, stripe) = *self;
-                let word = stripes.mark(stripe);
-                // What came back meanwhile told nobody, nor did what went into the cache.
-                let mut untold = (word & !WAITED).count_ones() as usize;
-                if stripes
-                    .caches
-                    .get(stripe)
-                    .is_some_and(|cache| cache.close())
-                {
-                    // ORDERING: as in `revoke`, for one gate.
-                    fence_heavy();
-                    untold += stripes.drain_revoked(stripe);
-                }
-                stripes.queue().notify_many(untold);
+                let Self(stripes, index) = *self;
+                let word = stripes.mark(index);
+                // What came back meanwhile told nobody.
+                stripes.tell_many((word & !WAITED).count_ones() as usize);
             }
         }
 
-        let woken = self.queue().notify_many(count);
-        if woken == count {
+        if self.waiting.queue.notify_one() {
             return;
         }
-        // Nobody there any more: the mark is an old one.
+        // Nobody there: the mark is an old one.
+        let index = self.word_of(slot);
         // ORDERING: comes before the next notification, and with it before the mark of whoever joins the
         // queue after that; it goes on with the release sequence of the puts.
-        self.words[stripe].fetch_and(!WAITED, Relaxed);
+        self.words[index].fetch_and(!WAITED, Relaxed);
         // But somebody may have joined, and marked, just before the mark was removed.
-        let mark_again = MarkAgain(self, stripe);
-        if self.queue().notify_many(count - woken) == 0 {
+        let mark_again = MarkAgain(self, index);
+        if !self.waiting.queue.notify_one() {
             mem::forget(mark_again);
         }
     }
