@@ -38,14 +38,7 @@ const MESSAGES: u64 = 100_000;
 static BUILT: AtomicUsize = AtomicUsize::new(0);
 
 /// A message is a buffer on loan: it goes back to the pool when the client drops it.
-struct Message(OwnedPooled<Vec<u8>>);
-
-/// All that the client asks of a message.
-impl AsRef<[u8]> for Message {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
+type Message = OwnedPooled<Vec<u8>>;
 
 fn main() -> io::Result<ExitCode> {
     let mut event_loop = EventLoop::new()?;
@@ -118,9 +111,7 @@ fn produce(name: &str, client: &Client<Message>, pool: &Arc<Pool<Vec<u8>>>) -> i
         buffer.resize((64 << (number % 7)) - 1, b'.');
         buffer.push(b'\n');
         sent.add_line(&buffer);
-        client
-            .try_enqueue(Message(buffer))
-            .map_err(io::Error::other)?;
+        client.try_enqueue(buffer).map_err(io::Error::other)?;
     }
     Ok(sent)
 }
