@@ -26,7 +26,6 @@
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
 //! | operation → settle | `count` stores `blocks` | `settle` loads it | what the thread did before its free; its allocations | `a_free_happens_before_the_end_of_the_wait` |
-//! | settle → settle | `settle` moves `settled` | `settle` | the `blocks` that it settled | `a_block_that_stays_is_never_overlooked` |
 //! | reopen → operation | `reopen` | `count`, `settle` see OPEN | that the BIAS is there | `an_open_stripe_implies_the_bias` |
 //!
 //! `blocks` against `settled` is a store and then a load on both sides. The owner has a light fence between
@@ -130,8 +129,7 @@ impl Stripe {
 
     #[inline]
     fn settle_while(&self, is_due: impl Fn(u64) -> bool) -> u64 {
-        // ORDERING: Acquire pairs with the Release below, so that `blocks` is at least what was settled
-        // last; and with that of `reopen`, as in `count`.
+        // ORDERING: Acquire pairs with the Release of `reopen`, as in `count`.
         let mut seen = self.settled.load(Acquire);
         while is_due(seen & STATE) {
             // ORDERING: Acquire pairs with the Release in `count`.
@@ -141,10 +139,12 @@ impl Stripe {
             if due == 0 {
                 break;
             }
-            // ORDERING: Release and Acquire as for the load above; the next one who settles goes on from here.
+            // ORDERING: Relaxed, a number: `blocks`, which it was read from, is not older for who reads this and
+            // then `blocks`, since that is the owner, or one whose heavy fence comes after the owner's light one.
+            // What a free carries goes by the shared word. Failing is Acquire as the load above.
             match self
                 .settled
-                .compare_exchange_weak(seen, blocks | SETTLED, AcqRel, Acquire)
+                .compare_exchange_weak(seen, blocks | SETTLED, Relaxed, Acquire)
             {
                 Ok(_) => return due,
                 Err(now) => seen = now,
@@ -162,9 +162,9 @@ impl Stripe {
 
     /// What was counted here and is not in the shared word. Exact while nobody closes or reopens.
     pub(crate) fn rest(&self) -> u64 {
-        // ORDERING: Acquire, as in `settle`: `blocks` is not older.
-        let settled = self.settled.load(Acquire) & !STATE;
-        // ORDERING: a reading; what the caller knows to have happened is in it by coherence.
+        // ORDERING: a reading, as the next: the lock carries what others have settled.
+        let settled = self.settled.load(Relaxed) & !STATE;
+        // ORDERING: what the caller knows to have happened is in it by coherence.
         self.blocks.load(Relaxed).wrapping_sub(settled)
     }
 

@@ -208,6 +208,19 @@ impl WaitQueue {
         false
     }
 
+    /// One attempt at a token, where nothing else is in the way.
+    #[inline]
+    fn take_token(&self) -> bool {
+        // ORDERING: a guess that saves the attempt where it would fail.
+        self.state.load(Relaxed) == TOKEN
+            // ORDERING: Acquire pairs with the Release of the `notify_one`s that stored the token; without
+            // it nothing was received.
+            && self
+                .state
+                .compare_exchange(TOKEN, 0, Acquire, Relaxed)
+                .is_ok()
+    }
+
     /// Notifies the one who waits longest. If nobody waits, stores one token for the next who comes.
     ///
     /// Returns whether somebody was woken. Tokens do not add up, and a closed queue stores none.

@@ -159,6 +159,17 @@ impl<'a> Wait<'a> {
         Poll::Pending
     }
 
+    /// A poll that does not find a token at once.
+    fn poll_further(&self, waker: &Waker) -> Poll<Result<(), Closed>> {
+        // ORDERING: Acquire pairs with the Release in `notify`: the notifier's condition is seen, and it
+        // is done with the node.
+        match self.node.status.load(Acquire) {
+            INIT => self.start(waker),
+            DONE => panic!("`Wait` polled again after it was ready"),
+            status => self.resume(status, waker),
+        }
+    }
+
     fn finish(&self, status: u32) -> Poll<Result<(), Closed>> {
         self.done(if status == CLOSED_BY {
             Err(Closed)
@@ -167,6 +178,36 @@ impl<'a> Wait<'a> {
         })
     }
 
+    /// What `drop` does if the queue may know of this.
+    fn leave(&self) {
+        // ORDERING: Acquire pairs with the Release in `notify`: it is done with the node, and what it
+        // published reaches whoever the notification is passed on to.
+        let mut status = self.node.status.load(Acquire);
+        if status == WAITING {
+            let mut locked = self.queue.lock();
+            // ORDERING: a notifier stores with the lock held, and this thread has it now: whatever is to be
+            // passed on, and that the notifier is done, came with the lock.
+            status = self.node.status.load(Relaxed);
+            if status == WAITING {
+                // SAFETY: the lock is held; a node that waits is linked, in the list of the queue or in
+                // the circle of a mark, and its neighbours are alive (invariant 2).
+                unsafe { list::remove(&mut locked.head, &raw const self.node) };
+                drop(locked);
+                // SAFETY: a node that waits owns its waker (invariant 3), and it can no longer be found.
+                drop(
+                    self.node
+                        .waker
+                        .with(|slot| unsafe { (*slot).assume_init_read() }),
+                );
+                return;
+            }
+        }
+        if status == NOTIFIED_ONE {
+            self.queue.notify_one();
+        }
+    }
+
+    #[inline]
     fn done(&self, output: Result<(), Closed>) -> Poll<Result<(), Closed>> {
         // ORDERING: the node is in no list: the owner's alone.
         self.node.status.store(DONE, Relaxed);
@@ -180,47 +221,25 @@ impl Future for Wait<'_> {
     /// # Panics
     ///
     /// If it is polled again after it was ready.
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Everything in here is reached through shared references, since others may look at it.
         let this = self.as_ref().get_ref();
-        // ORDERING: Acquire pairs with the Release in `notify`: the notifier's condition is seen, and it
-        // is done with the node.
-        match this.node.status.load(Acquire) {
-            INIT => this.start(cx.waker()),
-            DONE => panic!("`Wait` polled again after it was ready"),
-            status => this.resume(status, cx.waker()),
+        // ORDERING: `INIT` is the owner's own.
+        if this.node.status.load(Relaxed) == INIT && this.queue.take_token() {
+            return this.done(Ok(()));
         }
+        this.poll_further(cx.waker())
     }
 }
 
 impl Drop for Wait<'_> {
     /// Leaves the queue. A notification that was not seen yet is passed on.
+    #[inline]
     fn drop(&mut self) {
-        let this = &*self;
-        // ORDERING: Acquire pairs with the Release in `notify`: it is done with the node, and what it
-        // published reaches whoever the notification is passed on to.
-        let mut status = this.node.status.load(Acquire);
-        if status == WAITING {
-            let mut locked = this.queue.lock();
-            // ORDERING: a notifier stores with the lock held, and this thread has it now: whatever is to be
-            // passed on, and that the notifier is done, came with the lock.
-            status = this.node.status.load(Relaxed);
-            if status == WAITING {
-                // SAFETY: the lock is held; a node that waits is linked, in the list of the queue or in
-                // the circle of a mark, and its neighbours are alive (invariant 2).
-                unsafe { list::remove(&mut locked.head, &raw const this.node) };
-                drop(locked);
-                // SAFETY: a node that waits owns its waker (invariant 3), and it can no longer be found.
-                drop(
-                    this.node
-                        .waker
-                        .with(|slot| unsafe { (*slot).assume_init_read() }),
-                );
-                return;
-            }
-        }
-        if status == NOTIFIED_ONE {
-            this.queue.notify_one();
+        // ORDERING: these two are the owner's own; others are looked at again.
+        if !matches!(self.node.status.load(Relaxed), INIT | DONE) {
+            self.leave();
         }
     }
 }
