@@ -87,6 +87,3 @@ where
         Poll::Pending
     }
 }
-
-// Moving a `Race` moves futures that may be moved.
-impl<A: Unpin, B: Unpin> Unpin for Race<A, B> {}
