@@ -9,6 +9,7 @@
 //! | [`forever`] | what a future may borrow from without an end |
 //! | [`alloc`] | a global allocator that counts per thread |
 //! | [`auto_traits!`] | asserts a table of who is `Send`, `Sync` and `Unpin` |
+//! | [`locked`] | counts locked instructions, one by one |
 //! | [`syscalls`] | counts system calls by strace |
 //! | [`turns`] | turns an event loop until something happened |
 //! | [`proxy`] | a TCP proxy that delays, cuts, resets, stalls |
@@ -20,6 +21,7 @@ pub mod alloc;
 mod auto_traits;
 mod every_poll;
 mod forever;
+pub mod locked;
 #[cfg(hyperia_loom)]
 mod model;
 pub mod proxy;
