@@ -10,7 +10,7 @@
 //!                  put by others                 put by the thread that took it
 //!   word: free ◀────────────────── somebody's ──────────────────▶ cache: free
 //!           │  ◀─── revoke: when nothing else is left, or somebody waits ─── │
-//!           │  ─────── refill: the owner's take, which found it empty ─────▶ │
+//!           │  ─────── stock: the owner's take, which found it empty ─────▶ │
 //!           └──claim─▶ somebody's ◀────────────── take by the owner ─────────┘
 //!
 //!   WAITED:  clear ──a waiter has joined the queue: mark──▶ set
@@ -35,7 +35,7 @@
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
-//! | put → take | `add` sets a bit | `claim_any`, `refill` clear it | the contents of the slot | `an_object_is_carried_from_hand_to_hand` |
+//! | put → take | `add` sets a bit | `claim` clears it | the contents of the slot | `an_object_is_carried_from_hand_to_hand` |
 //! | mark → put | `mark` sets `WAITED` | `add` sees it | that the waiter is in the queue | (see below) |
 //! | reopen → wait | `reopen` looks whether somebody waits | `Waiting::add` | that the cache is open | `reopening_meets_a_wait` |
 //!
@@ -67,7 +67,7 @@
 //!
 //! # Cost
 //! 128 bytes per word, 384 per cache, and 128 for all who wait. Locked instructions: none for what a thread
-//! takes and returns, as long as nobody else needs it; otherwise a take is one, a put is one. A refill is one
+//! takes and returns, as long as nobody else needs it; otherwise a take is one, a put is one. Stocking is one
 //! for up to 16 slots. Joining is one per word and per cache and three, and a heavy fence if a cache was open.
 //! No allocation after construction.
 //!
@@ -99,6 +99,9 @@ const SLOTS_MAX: usize = usize::BITS as usize / 2;
 const SLOTS_MIN: usize = 8;
 /// Caches per thread that can run at once: others, that sleep most of the time, have seats as well.
 const CACHES_PER_THREAD: usize = 2;
+
+/// Slots that a thread takes at a time, at most.
+const STOCK_MAX: u32 = 16;
 
 /// The slots of a pool, and which of them are free.
 pub(crate) struct Stripes<T> {
@@ -175,10 +178,7 @@ impl<T> Stripes<T> {
     #[inline]
     pub(crate) fn take(&self) -> Option<Claim<'_, T>> {
         match self.take_cached() {
-            Some(slot) => Some(Claim {
-                stripes: self,
-                slot,
-            }),
+            Some(claim) => Some(claim),
             None => self.take_uncached(),
         }
     }
@@ -189,29 +189,37 @@ impl<T> Stripes<T> {
         if self.any_robbed() {
             return None;
         }
-        let Some((seat, cache)) = self.own() else {
-            return self.take_shared();
-        };
-        if !cache.is_open() {
-            self.count_patience(cache);
-            return self.take_shared();
+        match self.own() {
+            Some((_, cache)) if cache.is_open() => self.take_stocking(Some(cache)),
+            Some((_, cache)) => {
+                self.count_patience(cache);
+                self.take_shared()
+            }
+            None => self.take_shared(),
         }
-        self.refill(seat, cache).or_else(|| self.take_shared())
     }
 
     /// Takes a free slot wherever it is, even before those who were woken in vain.
     pub(crate) fn take_shared(&self) -> Option<Claim<'_, T>> {
-        self.take_from_words().or_else(|| {
-            self.revoke(|cache| cache.len() > 0);
-            self.take_from_words()
-        })
+        self.take_stocking(None)
     }
 
-    fn take_from_words(&self) -> Option<Claim<'_, T>> {
+    /// As `take_shared`, and puts some more into `cache`, if it is given: the thread's own.
+    fn take_stocking(&self, cache: Option<&Cache<T>>) -> Option<Claim<'_, T>> {
+        if let Some(claim) = self.take_from_words(cache) {
+            return Some(claim);
+        }
+        if self.revoke(|cache| cache.len() > 0) {
+            return self.take_from_words(None);
+        }
+        None
+    }
+
+    fn take_from_words(&self, cache: Option<&Cache<T>>) -> Option<Claim<'_, T>> {
         self.indexes().find_map(|index| {
             // ORDERING: a guess, which the compare-exchange of a claim checks.
-            let mut word = self.words[index].load(Relaxed);
-            self.claim_any(index, &mut word)
+            let word = self.words[index].load(Relaxed);
+            self.claim(index, word, cache)
         })
     }
 
@@ -222,31 +230,43 @@ impl<T> Stripes<T> {
         (first..len).chain(0..first)
     }
 
-    /// Takes the lowest free bit of a word, which was seen last as `word`; `None` when none is left.
-    fn claim_any(&self, index: usize, word: &mut usize) -> Option<Claim<'_, T>> {
-        while *word & !WAITED != 0 {
-            // The lowest bit: never `WAITED`, since there is a lower one.
-            let rest = *word & (*word - 1);
-            // ORDERING: Acquire pairs with the Release of the `add` that set the bit, so that the slot is as
-            // the last owner left it. A failure reads nothing but the next guess.
-            match self.words[index].compare_exchange(*word, rest, Acquire, Relaxed) {
-                Ok(_) => return Some(self.claimed(index, *word)),
-                Err(seen) => *word = seen,
+    /// Takes the lowest free slot of a word, which was seen last as `word`; `None` when none is left. With a cache
+    /// of this thread's to put them into it takes half of what is free, unless somebody waits.
+    fn claim(
+        &self,
+        index: usize,
+        mut word: usize,
+        cache: Option<&Cache<T>>,
+    ) -> Option<Claim<'_, T>> {
+        while word & !WAITED != 0 {
+            let cache = cache.filter(|_| word & WAITED == 0);
+            let taken = lowest(word & !WAITED, cache.is_some());
+            // ORDERING: Acquire pairs with the Release of the `add`s that set the bits, so that the slots are as
+            // their last owners left them. A failure reads nothing but the next guess.
+            match self.words[index].compare_exchange(word, word & !taken, Acquire, Relaxed) {
+                Ok(_) => {
+                    let claim = Claim {
+                        stripes: self,
+                        slot: self.claimed(index, taken.trailing_zeros()),
+                    };
+                    if let Some(cache) = cache {
+                        self.stock(cache, index, taken & (taken - 1));
+                    }
+                    return Some(claim);
+                }
+                Err(seen) => word = seen,
             }
         }
         None
     }
 
-    /// The slot of the lowest bit of `word`, which the caller has just claimed.
-    fn claimed(&self, index: usize, word: usize) -> Claim<'_, T> {
-        let slot = &self.slots[(index << self.shift) + word.trailing_zeros() as usize];
+    /// A slot that this thread has just claimed. It goes back to the thread's cache, if it has one.
+    fn claimed(&self, index: usize, bit: u32) -> &Slot<T> {
+        let slot = &self.slots[(index << self.shift) + bit as usize];
         let taker = self.own().map_or(NOBODY, |(seat, _)| seat);
         // SAFETY: the slot was claimed by this thread (invariant 1).
         unsafe { slot.set_taker(taker) };
-        Claim {
-            stripes: self,
-            slot,
-        }
+        slot
     }
 
     /// Gives a slot back, and wakes the one who waits longest.
@@ -285,6 +305,17 @@ impl<T> Stripes<T> {
         debug_assert!(word & bit == 0, "a slot that was free is given back");
         word
     }
+}
+
+/// The lowest bit of `bits`, which has one; or half of them, from the lowest, if `many`.
+fn lowest(bits: usize, many: bool) -> usize {
+    let count = if many {
+        bits.count_ones().div_ceil(2).min(STOCK_MAX)
+    } else {
+        1
+    };
+    let rest = (0..count).fold(bits, |rest, _| rest & (rest - 1));
+    bits & !rest
 }
 
 impl<'a, T> Claim<'a, T> {

@@ -235,8 +235,10 @@ fn an_open_stripe_implies_the_bias() {
                 let mut was_open = stripe.count(ONE);
                 if !was_open {
                     let due = stripe.settle();
-                    state.ledger.add(due);
                     was_open = due == 0;
+                    if !was_open {
+                        state.ledger.add(due);
+                    }
                 }
                 if was_open {
                     let shared = state.ledger.shared.blocks.load(Relaxed);

@@ -9,11 +9,7 @@ use hyperia_asymmetric::{fence_heavy, seat};
 
 use super::{Claim, Stripes, WAITED};
 use crate::cache::Cache;
-use crate::primitive::Ordering::*;
 use crate::slot::Slot;
-
-/// How many slots a thread takes at a time, at most; and no more than half of a word.
-const REFILL_MAX: u32 = 16;
 
 impl<T> Stripes<T> {
     /// The cache of the calling thread, if there is one.
@@ -25,21 +21,23 @@ impl<T> Stripes<T> {
 
     /// Takes a slot out of the thread's own cache.
     #[inline]
-    pub(super) fn take_cached(&self) -> Option<&Slot<T>> {
+    pub(super) fn take_cached(&self) -> Option<Claim<'_, T>> {
         let (_, cache) = self.own()?;
-        let taken = cache.take();
+        let claim = cache.take().map(|slot| {
+            // SAFETY: it is a slot of these (invariant 4 of `cache`), so it is alive, and this thread's now.
+            unsafe { Claim::new(self, slot.as_ref()) }
+        });
         if !cache.is_open() {
-            self.drain(cache);
+            self.tell_many(self.drain(cache));
         }
-        // SAFETY: it is a slot of these (invariant 4 of `cache`), so it is alive.
-        taken.map(|slot| unsafe { slot.as_ref() })
+        claim
     }
 
-    /// Keeps a slot in the thread's own cache, if that is where it came from. `false`: it was not kept.
+    /// Gives a slot back to the thread's own cache, if that is where it came from. `false`: it was not.
     ///
     /// # Safety
     ///
-    /// The slot is the caller's, and one of these. If it was kept it is the caller's no longer.
+    /// The slot is the caller's, and one of these. After `true` it is the caller's no longer.
     #[inline]
     pub(super) unsafe fn put_cached(&self, slot: &Slot<T>) -> bool {
         let Some((seat, cache)) = self.own() else {
@@ -50,52 +48,46 @@ impl<T> Stripes<T> {
             return false;
         }
         let is_kept = cache.put(NonNull::from(slot));
-        if !cache.is_open() {
-            self.drain(cache);
+        if cache.is_open() {
+            return is_kept;
         }
-        is_kept
+        self.put_closed(cache, (!is_kept).then_some(slot))
     }
 
-    /// Takes half of what is free in a word, unless somebody waits: one for now, the others into the cache.
-    pub(super) fn refill(&self, seat: usize, cache: &Cache<T>) -> Option<Claim<'_, T>> {
-        self.indexes().find_map(|index| {
-            // ORDERING: a guess, checked by the compare-exchange.
-            let mut word = self.words[index].load(Relaxed);
-            while word != 0 && word & WAITED == 0 {
-                let (taken, rest) = split(word);
-                // ORDERING: Acquire as in `claim_any`, for all the bits.
-                match self.words[index].compare_exchange(word, rest, Acquire, Relaxed) {
-                    Ok(_) => {
-                        let claim = self.claimed(index, taken);
-                        self.stock(seat, cache, index, taken & (taken - 1));
-                        return Some(claim);
-                    }
-                    Err(seen) => word = seen,
-                }
-            }
-            None
-        })
+    /// As `put_cached`, for a cache that was found closed, with a slot if that was not kept.
+    #[cold]
+    fn put_closed(&self, cache: &Cache<T>, slot: Option<&Slot<T>>) -> bool {
+        let mut untold = self.drain(cache);
+        if untold == 0 {
+            return slot.is_none();
+        }
+        if let Some(slot) = slot {
+            untold += self.add_drained(slot);
+        }
+        self.tell_many(untold);
+        true
     }
 
     /// Puts slots, which this thread has claimed, into its cache: the lowest on top, since those were used before.
-    fn stock(&self, seat: usize, cache: &Cache<T>, index: usize, mut bits: usize) {
+    pub(super) fn stock(&self, cache: &Cache<T>, index: usize, mut bits: usize) {
+        let mut untold = 0;
         while bits != 0 {
             let highest = usize::BITS - 1 - bits.leading_zeros();
-            let slot = &self.slots[(index << self.shift) + highest as usize];
-            // SAFETY: the caller has claimed it (invariant 1).
-            unsafe { slot.set_taker(seat) };
+            let slot = self.claimed(index, highest);
             if !cache.stock(NonNull::from(slot)) {
-                self.put_into_word(slot);
+                untold += self.add_drained(slot);
             }
             bits &= !(1 << highest);
         }
         if !cache.is_open() {
-            self.drain(cache);
+            untold += self.drain(cache);
         }
+        self.tell_many(untold);
     }
 
-    /// Brings what is in the caches that `wanted` picks to the words, and closes them.
-    pub(super) fn revoke(&self, wanted: impl Fn(&Cache<T>) -> bool) {
+    /// Brings what is in the caches that `wanted` picks to the words, and closes them. Returns whether there were
+    /// any that were open.
+    pub(super) fn revoke(&self, wanted: impl Fn(&Cache<T>) -> bool) -> bool {
         let mut closed = 0_u64;
         for (index, cache) in self.caches.iter().enumerate() {
             if wanted(cache) && cache.close() {
@@ -103,7 +95,7 @@ impl<T> Stripes<T> {
             }
         }
         if closed == 0 {
-            return;
+            return false;
         }
         // ORDERING: the gates were closed, then `inside` is read; the light fences of `Cache` stand between
         // the same two.
@@ -111,27 +103,28 @@ impl<T> Stripes<T> {
         let mut untold = 0;
         while closed != 0 {
             let cache = &self.caches[closed.trailing_zeros() as usize];
-            cache.drain_revoked(|slot| untold += self.add_drained(slot));
+            // SAFETY: a slot of these (invariant 4 of `cache`) is alive.
+            cache.drain_revoked(|slot| untold += self.add_drained(unsafe { slot.as_ref() }));
             cache.end_drain();
             closed &= closed - 1;
         }
         self.tell_many(untold);
+        true
     }
 
-    /// For the owner, which found its cache closed.
+    /// For the owner, which found its cache closed. Returns how many notifications are due.
     #[cold]
-    fn drain(&self, cache: &Cache<T>) {
+    fn drain(&self, cache: &Cache<T>) -> usize {
         let mut untold = 0;
-        cache.drain(|slot| untold += self.add_drained(slot));
-        self.tell_many(untold);
+        // SAFETY: as in `revoke`.
+        cache.drain(|slot| untold += self.add_drained(unsafe { slot.as_ref() }));
+        untold
     }
 
-    /// Puts a slot that was in a cache into its word. Returns how many notifications are due for it: not before
-    /// all caches are drained, since wakers are user code.
-    fn add_drained(&self, slot: NonNull<Slot<T>>) -> usize {
-        // SAFETY: it is a slot of these (invariant 4 of `cache`), so it is alive.
-        let word = self.add(unsafe { slot.as_ref() });
-        usize::from(word & WAITED != 0)
+    /// Puts a slot that nobody has any more into its word. Returns how many notifications are due for it: not before
+    /// all are put there, since wakers are user code.
+    fn add_drained(&self, slot: &Slot<T>) -> usize {
+        usize::from(self.add(slot) & WAITED != 0)
     }
 
     /// For the owner, whose cache is closed: opens it again at last, if nobody waits.
@@ -146,14 +139,4 @@ impl<T> Stripes<T> {
             cache.end_drain();
         }
     }
-}
-
-/// The bits of a word that one thread takes at once, and the others.
-fn split(word: usize) -> (usize, usize) {
-    let count = word.count_ones().div_ceil(2).min(REFILL_MAX);
-    let mut rest = word;
-    for _ in 0..count {
-        rest &= rest - 1;
-    }
-    (word & !rest, rest)
 }

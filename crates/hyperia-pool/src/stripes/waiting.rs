@@ -70,10 +70,10 @@ impl<T> Stripes<T> {
         let leave = !is_robbed && self.any_robbed();
         let mut left = 0;
         for index in self.indexes() {
-            let mut word = self.mark(index);
+            let word = self.mark(index);
             if leave {
                 left += (word & !WAITED).count_ones() as usize;
-            } else if let Some(claim) = self.claim_any(index, &mut word) {
+            } else if let Some(claim) = self.claim(index, word | WAITED, None) {
                 return Some(claim);
             }
         }
@@ -81,7 +81,10 @@ impl<T> Stripes<T> {
         self.tell_many(left);
         // What is in a cache comes to a word, which tells of it. From here on no cache is open.
         self.revoke(|_| true);
-        if leave { None } else { self.take_from_words() }
+        if leave {
+            return None;
+        }
+        self.take_from_words(None)
     }
 
     /// Says that somebody waits. Returns the word as it was.
