@@ -99,7 +99,7 @@ impl Future for Drained<'_> {
 }
 
 impl Drop for Drained<'_> {
-    /// Leaves the book; the wait leaves the queue by itself.
+    /// Gives up the wait.
     fn drop(&mut self) {
         if self.entered {
             self.book.leave();

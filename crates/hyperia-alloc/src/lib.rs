@@ -2,7 +2,7 @@
 //!
 //! | Item | What it is |
 //! |---|---|
-//! | [`Tracked`] | counts blocks and bytes of any allocator, for many threads: a stripe for each, 8 KiB |
+//! | [`Tracked`] | counts blocks and bytes of any allocator, for many threads: a stripe for each, 8.25 KiB |
 //! | [`Scope`] | counts those of one connection or request: 32 bytes, with a high-water mark |
 //! | [`Drained`] | the wait of both: resolves when nothing is live |
 //! | [`Limited`] | fails what would go beyond a number of bytes |

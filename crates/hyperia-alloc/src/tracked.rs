@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 /// everything it gave out is freed.
 ///
 /// Counting does not make threads fight, nor wait for a locked instruction: each of up to 64 threads counts in
-/// memory of its own, 8.2 KiB in all. For something as short-lived as a request choose [`Scope`](crate::Scope).
+/// memory of its own, 8.25 KiB in all. For something as short-lived as a request choose [`Scope`](crate::Scope).
 ///
 /// It is an `Allocator` if `A` is, and so are `&Tracked<A>` and [`Shared<Tracked<A>>`](crate::Shared), which are
 /// what containers hold; it is a `GlobalAlloc` if `A` is, and only counts then.
@@ -115,7 +115,7 @@ impl<A> Tracked<A> {
     }
 
     /// The most bytes that were live when somebody looked: at a call of this method or of
-    /// [`live_bytes`](Self::live_bytes).
+    /// [`live_bytes`](Self::live_bytes), or when this was printed.
     ///
     /// A sample, since no thread knows what the others have at every moment: look now and then. The peak of a
     /// [`Scope`](crate::Scope) is exact.

@@ -25,7 +25,7 @@
 //! Linux's `membarrier(2)` (Mathieu Desnoyers, 2015; the expedited commands of 2017); C++ paper P1202,
 //! "Asymmetric Fences" (David Goldblatt, 2018), whose words for it these are.
 
-use crate::primitive;
+use crate::{primitive, sys};
 
 /// The fence of the side that runs often: as `fence(SeqCst)` towards [`fence_heavy`], and free.
 ///
@@ -34,7 +34,35 @@ use crate::primitive;
 ///
 /// # Examples
 ///
-/// See the crate's README for a lock that is free for its owner.
+/// A flag that its owner raises and lowers for free; whoever needs to know closes the gate first.
+///
+/// ```
+/// use hyperia_asymmetric::{fence_heavy, fence_light, seat};
+/// use std::sync::atomic::AtomicBool;
+/// use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+///
+/// static INSIDE: AtomicBool = AtomicBool::new(false);
+/// static CLOSED: AtomicBool = AtomicBool::new(false);
+///
+/// fn owner_enters() -> bool {
+///     INSIDE.store(true, Relaxed);
+///     fence_light(); // it sees the gate closed, or it is seen inside
+///     !CLOSED.load(Relaxed)
+/// }
+///
+/// fn somebody_else_closes() -> bool {
+///     CLOSED.store(true, Relaxed);
+///     fence_heavy();
+///     !INSIDE.load(Acquire) // nobody is inside, and nobody will be
+/// }
+///
+/// if seat().is_some() {
+///     assert!(owner_enters());
+///     assert!(!somebody_else_closes());
+///     INSIDE.store(false, Release);
+///     assert!(somebody_else_closes() && !owner_enters());
+/// }
+/// ```
 #[inline(always)]
 pub fn fence_light() {
     primitive::fence_light();
@@ -52,6 +80,7 @@ pub fn fence_light() {
 /// # Complexity
 ///
 /// A system call, which interrupts the other running threads of the process.
+#[track_caller]
 pub fn fence_heavy() {
-    primitive::fence_heavy();
+    sys::barrier();
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`fence_light`] | the fence of the side that runs often: no instruction |
 //! | [`fence_heavy`] | the fence of the side that runs rarely: a system call, `membarrier(2)` |
-//! | [`seat`] | a small number that no other thread has while this one lives |
+//! | [`seat`], [`SEATS`] | a small number that no other thread has while this one lives |
 //!
 //! Together they make *biased* structures: memory that one thread reads and writes without a locked
 //! instruction, until another one takes it away.
@@ -23,7 +23,6 @@ mod primitive;
 mod seat;
 #[cfg(any(all(feature = "std", not(hyperia_loom)), all(test, hyperia_loom)))]
 mod seats;
-#[cfg(all(feature = "std", not(hyperia_loom)))]
 mod sys;
 
 pub use fence::{fence_heavy, fence_light};

@@ -35,12 +35,6 @@ pub(crate) fn fence_light() {
     fence_seq_cst();
 }
 
-#[cfg(all(feature = "std", not(hyperia_loom)))]
-pub(crate) use crate::sys::barrier as fence_heavy;
-/// Without seats there are no light fences to pair with.
-#[cfg(any(not(feature = "std"), hyperia_loom))]
-pub(crate) use fence_seq_cst as fence_heavy;
-
 #[cfg(hyperia_loom)]
 loom::thread_local! {
     /// Where a thread of a model sits.

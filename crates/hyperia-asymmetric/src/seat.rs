@@ -13,6 +13,9 @@ pub const SEATS: usize = 64;
 
 /// The seat of the calling thread: a number less than [`SEATS`] that no other living thread has.
 ///
+/// The first answer stands for the life of the thread: one that got `None` gets none later, though seats become
+/// free. Ask where the thread begins if it matters.
+///
 /// `None` if all are taken, if the thread is about to end (its thread-local destructors are running), if
 /// the system has no heavy fences, and without `std`. A thread keeps its seat until it ends; then the next
 /// one gets it, and everything that the old one did happens before.

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! # Invariants
-//! A seat whose bit is set belongs to the one thread that set it, until that thread gives it back and knows
-//! that it has none.
+//! 1. A seat whose bit is set belongs to the one thread that set it, until that thread gives it back and
+//!    knows that it has none.
 //!
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |

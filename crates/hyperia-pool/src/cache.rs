@@ -24,11 +24,11 @@
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
-//! | owner → drain | `leave` lowers `inside` | `drain_revoked` sees it down | all in here, contents of the slots | `an_object_is_taken_out_of_a_cache` |
+//! | owner → drain | `leave` lowers `inside` | `drain_revoked` sees it down | all in here, contents of the slots | `what_is_put_into_a_cache_is_taken_out` |
 //! | drain → owner | `end_drain` closes `gate` | `reopen` | that this is empty, and was read | `a_cache_is_used_again_after_a_drain` |
 //!
 //! `inside` against `gate` is a store and then a load on both sides. Between them the owner has a light
-//! fence, `Stripes::revoke` a heavy one, so one of the two sees the other (`revoking_meets_a_return`, for
+//! fence, `Slots::revoke` a heavy one, so one of the two sees the other (`revoking_meets_a_return`, for
 //! the fence of `enter`, and `what_the_owner_leaves_behind_is_found`, for that of `is_open`).
 //!
 //! # Progress
@@ -204,11 +204,10 @@ impl<T> Cache<T> {
     /// Opens the gate, unless somebody drains. Whether somebody waits is to be looked at *after* that.
     pub(crate) fn reopen(&self) -> bool {
         // ORDERING: a number of the owner's, which it alone changes.
-        let patience = self.patience.load(Relaxed);
+        let patience = (self.patience.load(Relaxed) * 2).min(PATIENCE_MAX);
         // ORDERING: as above, and so is the next.
+        self.patience.store(patience, Relaxed);
         self.left.store(patience, Relaxed);
-        self.patience
-            .store((patience * 2).min(PATIENCE_MAX), Relaxed);
         // ORDERING: Acquire pairs with the Release of `end_drain`: what was swapped out is not seen again, nor
         // overwritten before it was read. The caller publishes the open gate to those who wait.
         self.gate

@@ -26,7 +26,7 @@ mod pool;
 mod pooled;
 mod primitive;
 mod slot;
-mod stripes;
+mod slots;
 
 pub use get::{Get, OwnedGet};
 pub use pool::Pool;

@@ -20,7 +20,7 @@ use hyperia_asymmetric::sit;
 use hyperia_test::{CountingWaker, model_roles, poll_once};
 use loom::cell::UnsafeCell;
 
-use crate::stripes::Stripes;
+use crate::slots::Slots;
 use crate::{Get, Pool, Pooled};
 
 /// The object: a count that is no atomic, so that only the pool's own edges carry it.
@@ -60,8 +60,8 @@ fn make(capacity: usize, out: usize, waiting: usize) -> Shared {
 fn make_in(slots_each: usize, capacity: usize, out: usize, waiting: usize) -> Shared {
     sit(None);
     // Leaked until the end of the execution, for a borrow that threads can share.
-    let stripes = Stripes::with_shape(capacity, slots_each, 2);
-    let pool = Pool::with_stripes(stripes, || UnsafeCell::new(0));
+    let slots = Slots::with_shape(capacity, slots_each, 2);
+    let pool = Pool::with_slots(slots, || UnsafeCell::new(0));
     let pool: &'static Pool<Object> = Box::leak(Box::new(pool));
     let seat = || Seat {
         get: Mutex::new(Some(Box::pin(pool.get()))),
@@ -190,7 +190,7 @@ fn an_object_is_carried_from_hand_to_hand() {
     );
 }
 
-/// Catches a slot that two threads own, in the same stripe (RUSTSEC-2021-0093's shape).
+/// Catches a slot that two threads own, in the same word (RUSTSEC-2021-0093's shape).
 #[test]
 fn two_takes_of_one_word_get_two_objects() {
     fn take(shared: &Shared) {
@@ -434,6 +434,24 @@ fn an_object_is_taken_out_of_a_cache() {
         6,
         || make_cached(1),
         &[take_and_return_as_owner, take_and_return],
+        nobody_sleeps,
+    );
+}
+
+/// Catches what the owner has put below the hot slot and does not publish with it.
+#[test]
+fn what_is_put_into_a_cache_is_taken_out() {
+    fn make() -> Shared {
+        let shared = make_taken_by_owner(2);
+        give_back_as_owner(&shared);
+        sit(None);
+        shared
+    }
+    model_roles(
+        "what is put into a cache is taken out",
+        6,
+        make,
+        &[give_back_as_owner, take_and_return],
         nobody_sleeps,
     );
 }

@@ -1,7 +1,7 @@
 //! The pool: slots, and the user's code around them.
 //!
 //! # Invariants
-//! 1. A guard's slot is owned by it (see `stripes` and `slot`) and holds an object.
+//! 1. A guard's slot is owned by it (see `slots` and `slot`) and holds an object.
 //! 2. User code (make, reset, an object's drop) runs while the slot is owned by somebody on this stack who
 //!    gives it back if that code panics: a panic costs an object, never a slot or a wake-up.
 
@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 use crate::get::{Get, OwnedGet};
 use crate::pooled::{OwnedPooled, Pooled};
 use crate::slot::{OUTSIDE, Slot};
-use crate::stripes::{Claim, Stripes};
+use crate::slots::{Claim, Slots};
 
 /// Makes an object for an empty slot.
 type Make<T> = Box<dyn Fn() -> T + Send + Sync>;
@@ -81,7 +81,7 @@ type Reset<T> = Box<dyn Fn(&mut T) + Send + Sync>;
 /// drop(object); // frees the pool
 /// ```
 pub struct Pool<T> {
-    stripes: Stripes<T>,
+    slots: Slots<T>,
     reset: Option<Reset<T>>,
     make: Make<T>,
 }
@@ -102,11 +102,11 @@ impl<T> Pool<T> {
     ///
     /// # Complexity
     ///
-    /// Allocates the slots, their bits, and boxes for hooks that capture something.
+    /// Allocates the slots, their bits, the caches of threads, and a box for each hook that captures something.
     #[track_caller]
     pub fn new(capacity: usize, make: impl Fn() -> T + Send + Sync + 'static) -> Self {
         assert!(capacity > 0, "capacity must be greater than zero");
-        Self::with_stripes(Stripes::new(capacity), make)
+        Self::with_slots(Slots::new(capacity), make)
     }
 
     /// Creates a pool of `capacity` objects, all made here and now.
@@ -117,19 +117,19 @@ impl<T> Pool<T> {
     #[track_caller]
     pub fn filled(capacity: usize, make: impl Fn() -> T + Send + Sync + 'static) -> Self {
         let pool = Self::new(capacity, make);
-        for slot in pool.stripes.slots() {
+        for slot in pool.slots.all() {
             // SAFETY: nobody else has the pool yet, and its slots are empty.
             unsafe { slot.build((pool.make)()) };
         }
         pool
     }
 
-    pub(crate) fn with_stripes(
-        stripes: Stripes<T>,
+    pub(crate) fn with_slots(
+        slots: Slots<T>,
         make: impl Fn() -> T + Send + Sync + 'static,
     ) -> Self {
         Self {
-            stripes,
+            slots,
             reset: None,
             make: Box::new(make),
         }
@@ -140,6 +140,7 @@ impl<T> Pool<T> {
     /// It runs on the thread that drops the guard, also while that thread unwinds: an object may come back
     /// half-changed. If `reset` panics, the object is dropped and its slot is empty (a drop that panics on
     /// top of that aborts). Not run by `into_inner`, nor for objects beyond the capacity.
+    /// A second hook takes the place of the first.
     #[must_use]
     pub fn with_reset(mut self, reset: impl Fn(&mut T) + Send + Sync + 'static) -> Self {
         self.reset = Some(Box::new(reset));
@@ -149,7 +150,8 @@ impl<T> Pool<T> {
     /// Takes an object if there is one that nobody uses.
     ///
     /// `None` also while all idle ones are kept for others who were woken in vain before (see
-    /// [`get`](Self::get)).
+    /// [`get`](Self::get)), or are being moved at this moment by other threads, between their own caches and
+    /// what all share.
     ///
     /// # Panics
     ///
@@ -192,8 +194,8 @@ impl<T> Pool<T> {
         Get::new(self)
     }
 
-    /// Takes an object, or makes one more when there is none: that one is on the heap, and dropped on
-    /// return.
+    /// Takes an object, or makes one more when [`try_get`](Self::try_get) finds none: that one is on the heap,
+    /// and dropped on return.
     ///
     /// # Panics
     ///
@@ -250,23 +252,23 @@ impl<T> Pool<T> {
 
     /// How many objects the pool has room for.
     pub fn capacity(&self) -> usize {
-        self.stripes.slots().len()
+        self.slots.all().len()
     }
 
     /// How many slots nobody uses, whether they were filled already or not. Exact while nobody takes or
     /// returns; never more than the capacity.
     pub fn len_idle(&self) -> usize {
-        self.stripes.free()
+        self.slots.free()
     }
 
-    pub(crate) fn stripes(&self) -> &Stripes<T> {
-        &self.stripes
+    pub(crate) fn slots(&self) -> &Slots<T> {
+        &self.slots
     }
 
     /// Takes a slot with an object in it, which is the caller's then.
     #[inline]
     fn take(&self) -> Option<NonNull<Slot<T>>> {
-        Some(self.fill(self.stripes.take()?))
+        Some(self.fill(self.slots.take()?))
     }
 
     /// Sees to it that there is an object in the slot of the claim, and leaves the slot to the caller.
@@ -316,7 +318,7 @@ impl<T> Pool<T> {
             unsafe { self.reset(reset, slot) };
         }
         // SAFETY: the slot is of this pool, and the guard that ends here gives it up.
-        unsafe { self.stripes.put(shared) };
+        unsafe { self.slots.put(shared) };
     }
 
     /// # Safety
@@ -328,7 +330,7 @@ impl<T> Pool<T> {
         impl<T> Drop for Clear<'_, T> {
             fn drop(&mut self) {
                 // SAFETY: the guard that ends here gives it up, whatever its object does.
-                let _put = unsafe { Claim::new(&self.0.stripes, self.1) };
+                let _put = unsafe { Claim::new(&self.0.slots, self.1) };
                 // SAFETY: the slot is still owned by the guard that ends here, and holds an object.
                 unsafe { self.1.clear() };
             }
@@ -356,7 +358,7 @@ impl<T> Pool<T> {
             drop(unsafe { Box::from_raw(slot.as_ptr()) });
         } else {
             // SAFETY: as in `give_back`.
-            unsafe { self.stripes.put(shared) };
+            unsafe { self.slots.put(shared) };
         }
         value
     }

@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //! 1. `taker`, `built` and `value` are touched by the owner of the slot only: the claim or guard that has
-//!    taken it (invariant 1 of `stripes`), the guard of an object beyond the capacity, or the dropping pool.
+//!    taken it (invariant 1 of `slots`), the guard of an object beyond the capacity, or the dropping pool.
 //! 2. `value` is initialized exactly while `built` is true.
 
 use core::mem::MaybeUninit;

@@ -35,6 +35,9 @@ fn taking_and_returning_cost_what_they_say() {
         ("owned: the count of the Arc", 2, &|| {
             drop(pool.try_get_owned().unwrap());
         }),
+        ("get_owned: another one, for the future", 4, &|| {
+            assert!(poll_once(pin!(pool.get_owned()), Waker::noop()).is_ready());
+        }),
         ("try_get with none left", 0, &|| {
             assert!(exhausted.try_get().is_none());
         }),

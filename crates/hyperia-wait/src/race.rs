@@ -4,7 +4,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-/// One of two things.
+/// Which of two came first, with what it brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Either<A, B> {
     /// The first one.
@@ -16,7 +16,9 @@ pub enum Either<A, B> {
 /// Waits for the first of two futures and hands the other one back, still alive: nothing it has already
 /// taken is lost, and it keeps its place in any queue.
 ///
-/// If both are ready, `a` wins. A future that cannot be moved is pinned first, with `pin!` or `Box::pin`.
+/// If both are ready, `a` wins. A future that cannot be moved is pinned first, with `pin!` or `Box::pin`: the one
+/// to be kept in a `let` of its own, since a `pin!` among the arguments ends with the statement. In a loop pass
+/// `stop.as_mut()` each time, and do nothing with the loser that comes back.
 ///
 /// # Examples
 ///

@@ -10,7 +10,7 @@ use crate::first_panic::FirstPanic;
 /// many.
 const CAPACITY: usize = if cfg!(hyperia_loom) { 1 } else { 16 };
 
-/// Collects wakers while a lock is held and wakes them after it was released.
+/// Collects up to sixteen wakers while a lock is held and wakes them after it was released.
 ///
 /// A waker may run any code: take another lock, drop the structure it was found in, panic. None of it
 /// may happen under a lock. If a waker panics, the others are still woken, then the first panic goes

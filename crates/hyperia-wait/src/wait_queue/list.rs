@@ -170,7 +170,7 @@ pub(super) unsafe fn pop_after(mark: *const Node) -> Option<*const Node> {
     }
 }
 
-/// Marks a node that has just left its list and moves its waker out.
+/// Tells a node that has just left its list: moves its waker out, and stores `status`.
 ///
 /// # Safety
 ///

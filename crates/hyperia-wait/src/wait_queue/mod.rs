@@ -16,7 +16,8 @@
 //!   from any of them: close ──▶ CLOSED
 //! ```
 //! Valid: each of the three above, `CLOSED`, and each of these four with `LOCKED`. (`TOKEN` and `LOCKED`
-//! meet when somebody whom a `notify_all` at work has not reached yet leaves or changes its waker.)
+//! meet in `close`, in a `notify_all` that met a holder, and when somebody whom a `notify_all` at work has not
+//! reached yet leaves or changes its waker.)
 //!
 //! A node, and with it its wait:
 //! ```text
@@ -40,7 +41,7 @@
 //! |---|---|---|---|---|
 //! | unlock → lock | `Locked::drop` | `try_lock` | head, links, wakers | `two_neighbours_may_leave_at_once` |
 //! | notify → poll | `notify` stores the status | `poll`, `drop` | what came before the notification; that the node is free | `a_poll_with_another_waker_is_the_one_that_is_woken` |
-//! | token → poll, `try_wait` | `lock_or_store_token` | `start`, `try_wait` | what came before each of the notifications | `notifications_that_coalesce_carry_both_conditions` |
+//! | token → poll, `try_wait` | `lock_or_store_token` | `take_token`, `start` | what came before each of the notifications | `notifications_that_coalesce_carry_both_conditions` |
 //! | nobody → lock | `notify_all` finds nobody | `try_lock` of a first poll | what came before, for the look after joining | `a_condition_and_notify_all_reach_one_waiter` |
 //! | close → poll, `is_closed` | `Locked::drop` | `start`, `is_closed` | what came before the close | `a_close_that_is_seen_carries_the_closers_writes` |
 //!
@@ -114,7 +115,7 @@ const CLOSED: u32 = 8;
 /// It is the waiting part of other things: an event, a semaphore, a channel. For a condition kept
 /// elsewhere: poll the [`wait`](Self::wait) (which joins), look at the condition, then return `Pending`;
 /// whoever makes the condition true does so and then notifies. One of the two sees the other. With a
-/// single waiter a [`WakerCell`](crate::WakerCell) is smaller.
+/// single waiter a [`WakerCell`](crate::WakerCell) does without a lock, and without a node in the future.
 ///
 /// # Examples
 ///
@@ -187,25 +188,15 @@ impl WaitQueue {
     /// is stored.
     pub fn try_wait(&self) -> bool {
         let mut backoff = Backoff::new();
-        // ORDERING: a guess, checked by the compare-exchange; without a token nothing was received.
-        let mut state = self.state.load(Relaxed);
-        while state & TOKEN != 0 {
-            if state & LOCKED == 0 {
-                // ORDERING: Acquire pairs with the Release of the `notify_one`s that stored the token.
-                match self
-                    .state
-                    .compare_exchange_weak(state, state & !TOKEN, Acquire, Relaxed)
-                {
-                    Ok(_) => return true,
-                    Err(seen) => state = seen,
-                }
-            } else {
-                backoff.wait();
-                // ORDERING: a guess again.
-                state = self.state.load(Relaxed);
+        while !self.take_token() {
+            // ORDERING: a hint, whether to try again; without a token nothing was received.
+            if self.state.load(Relaxed) & TOKEN == 0 {
+                return false;
             }
+            // Somebody holds the lock beside the token.
+            backoff.wait();
         }
-        false
+        true
     }
 
     /// One attempt at a token, where nothing else is in the way.

@@ -10,7 +10,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use super::list::{self, Node};
-use super::{CLOSED, LOCKED, TOKEN, WaitQueue};
+use super::{CLOSED, TOKEN, WaitQueue};
 use crate::backoff::Backoff;
 use crate::primitive::Ordering::*;
 
@@ -83,25 +83,22 @@ impl<'a> Wait<'a> {
             if state & CLOSED != 0 {
                 return self.done(Err(Closed));
             }
-            if state & (TOKEN | LOCKED) == TOKEN {
+            if state == TOKEN {
                 // ORDERING: Acquire pairs with the Release of the `notify_one`s that stored the token; on
                 // failure as for the load above.
-                match self.queue.state.compare_exchange_weak(
-                    state,
-                    state & !TOKEN,
-                    Acquire,
-                    Acquire,
-                ) {
-                    Ok(_) => {
-                        // ORDERING: the node is in no list: the owner's alone. If dropping the spare
-                        // panics, this lets `drop` pass the token on.
-                        self.node.status.store(NOTIFIED_ONE, Relaxed);
-                        drop(spare);
-                        return self.done(Ok(()));
-                    }
-                    Err(seen) => state = seen,
+                if let Err(seen) = self
+                    .queue
+                    .state
+                    .compare_exchange(TOKEN, 0, Acquire, Acquire)
+                {
+                    state = seen;
+                    continue;
                 }
-                continue;
+                // ORDERING: the node is in no list: the owner's alone. If dropping the spare panics, this
+                // lets `drop` pass the token on.
+                self.node.status.store(NOTIFIED_ONE, Relaxed);
+                drop(spare);
+                return self.done(Ok(()));
             }
             // User code, so it runs before the lock is taken.
             let own = spare.take().unwrap_or_else(|| waker.clone());
@@ -126,11 +123,8 @@ impl<'a> Wait<'a> {
         }
     }
 
-    /// A later poll: looks whether a notification came, else keeps the waker up to date.
-    fn resume(&self, status: u32, waker: &Waker) -> Poll<Result<(), Closed>> {
-        if status != WAITING {
-            return self.finish(status);
-        }
+    /// A later poll that found no notification: keeps the waker up to date.
+    fn resume(&self, waker: &Waker) -> Poll<Result<(), Closed>> {
         // SAFETY: the slot was written before the node was linked, and only this owner writes it. A
         // notifier may have moved the waker out: then these are the bits of a waker that is about to be
         // woken, and `will_wake` looks at nothing but these bits.
@@ -166,7 +160,8 @@ impl<'a> Wait<'a> {
         match self.node.status.load(Acquire) {
             INIT => self.start(waker),
             DONE => panic!("`Wait` polled again after it was ready"),
-            status => self.resume(status, waker),
+            WAITING => self.resume(waker),
+            status => self.finish(status),
         }
     }
 

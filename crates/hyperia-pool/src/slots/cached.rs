@@ -1,17 +1,17 @@
 //! What goes past the words: the own cache of a thread, how it is filled, taken away, and opened again.
 //!
-//! See `cache` for what may happen at the same time, and the header of `stripes` for the edges between the
+//! See `cache` for what may happen at the same time, and the header of `slots` for the edges between the
 //! words and those who wait.
 
 use core::ptr::NonNull;
 
 use hyperia_asymmetric::{fence_heavy, seat};
 
-use super::{Claim, Stripes, WAITED};
+use super::{Claim, Slots, WAITED};
 use crate::cache::Cache;
 use crate::slot::Slot;
 
-impl<T> Stripes<T> {
+impl<T> Slots<T> {
     /// The cache of the calling thread, if there is one.
     #[inline]
     pub(super) fn own(&self) -> Option<(usize, &Cache<T>)> {

@@ -1,12 +1,12 @@
 //! Who waits for a slot, how the words say so, and how a slot that comes back is told.
 //!
-//! See the header of `stripes` for the invariants.
+//! See the header of `slots` for the invariants.
 
 use core::mem;
 
 use hyperia_wait::WaitQueue;
 
-use super::{Claim, Stripes, WAITED};
+use super::{Claim, Slots, WAITED};
 use crate::primitive::AtomicUsize;
 use crate::primitive::Ordering::*;
 use crate::slot::Slot;
@@ -58,7 +58,7 @@ impl Waiting {
 }
 
 // For those who wait.
-impl<T> Stripes<T> {
+impl<T> Slots<T> {
     pub(crate) fn waiting(&self) -> &Waiting {
         &self.waiting
     }
@@ -96,7 +96,7 @@ impl<T> Stripes<T> {
 }
 
 // For everybody else.
-impl<T> Stripes<T> {
+impl<T> Slots<T> {
     pub(super) fn any_robbed(&self) -> bool {
         // ORDERING: a hint about who is first.
         self.waiting.robbed.load(Relaxed) != 0
@@ -126,13 +126,13 @@ impl<T> Stripes<T> {
     #[cold]
     pub(super) fn tell(&self, slot: &Slot<T>) {
         /// Takes back an unmarking that came too early, also if the waker of the one who was there panics.
-        struct MarkAgain<'a, T>(&'a Stripes<T>, usize);
+        struct MarkAgain<'a, T>(&'a Slots<T>, usize);
         impl<T> Drop for MarkAgain<'_, T> {
             fn drop(&mut self) {
-                let Self(stripes, index) = *self;
-                let word = stripes.mark(index);
+                let Self(slots, index) = *self;
+                let word = slots.mark(index);
                 // What came back meanwhile told nobody.
-                stripes.tell_many((word & !WAITED).count_ones() as usize);
+                slots.tell_many((word & !WAITED).count_ones() as usize);
             }
         }
 

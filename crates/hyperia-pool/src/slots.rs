@@ -75,7 +75,7 @@
 //! A mask of free slots is old; lockfree-object-pool (Vaillant, 2021) keeps one per page of 32. Here who waits
 //! is told in the same word, and in front of the words there are caches (see `cache`).
 
-mod bias;
+mod cached;
 mod waiting;
 
 use alloc::boxed::Box;
@@ -104,8 +104,8 @@ const CACHES_PER_THREAD: usize = 2;
 const STOCK_MAX: u32 = 16;
 
 /// The slots of a pool, and which of them are free.
-pub(crate) struct Stripes<T> {
-    slots: Box<[Slot<T>]>,
+pub(crate) struct Slots<T> {
+    all: Box<[Slot<T>]>,
     /// The bits above. Slot `n` has bit `n % 2^shift` of word `n / 2^shift`.
     words: Box<[Padded<AtomicUsize>]>,
     shift: u32,
@@ -117,18 +117,18 @@ pub(crate) struct Stripes<T> {
 
 // SAFETY: slots are owned by whoever has them, one thread after the other (invariant 1, with the edges
 // above): that takes `T: Send`, as in a mutex.
-unsafe impl<T: Send> Send for Stripes<T> {}
+unsafe impl<T: Send> Send for Slots<T> {}
 // SAFETY: as above; nothing in here gives a reference to an object to two threads.
-unsafe impl<T: Send> Sync for Stripes<T> {}
+unsafe impl<T: Send> Sync for Slots<T> {}
 
 /// A slot that was taken, and is given back when this is dropped.
 #[must_use]
 pub(crate) struct Claim<'a, T> {
-    stripes: &'a Stripes<T>,
+    slots: &'a Slots<T>,
     slot: &'a Slot<T>,
 }
 
-impl<T> Stripes<T> {
+impl<T> Slots<T> {
     /// `capacity` empty slots, all free, with as many words and caches as the machine and the capacity make
     /// worth while.
     pub(crate) fn new(capacity: usize) -> Self {
@@ -150,7 +150,7 @@ impl<T> Stripes<T> {
             Padded(AtomicUsize::new((1 << len) - 1))
         });
         Self {
-            slots: (0..capacity).map(Slot::empty).collect(),
+            all: (0..capacity).map(Slot::empty).collect(),
             words: words.collect(),
             shift: slots_each.trailing_zeros(),
             caches: (0..caches).map(|_| Padded(Cache::new())).collect(),
@@ -158,8 +158,8 @@ impl<T> Stripes<T> {
         }
     }
 
-    pub(crate) fn slots(&self) -> &[Slot<T>] {
-        &self.slots
+    pub(crate) fn all(&self) -> &[Slot<T>] {
+        &self.all
     }
 
     /// How many slots are free, as far as one can say.
@@ -171,7 +171,7 @@ impl<T> Stripes<T> {
         });
         let cached: usize = self.caches.iter().map(|cache| cache.len()).sum();
         // What moves between a word and a cache may be seen twice.
-        (words.sum::<usize>() + cached).min(self.slots.len())
+        (words.sum::<usize>() + cached).min(self.all.len())
     }
 
     /// Takes a free slot, out of the thread's own cache first. Nothing while others were woken in vain.
@@ -246,7 +246,7 @@ impl<T> Stripes<T> {
             match self.words[index].compare_exchange(word, word & !taken, Acquire, Relaxed) {
                 Ok(_) => {
                     let claim = Claim {
-                        stripes: self,
+                        slots: self,
                         slot: self.claimed(index, taken.trailing_zeros()),
                     };
                     if let Some(cache) = cache {
@@ -262,7 +262,7 @@ impl<T> Stripes<T> {
 
     /// A slot that this thread has just claimed. It goes back to the thread's cache, if it has one.
     fn claimed(&self, index: usize, bit: u32) -> &Slot<T> {
-        let slot = &self.slots[(index << self.shift) + bit as usize];
+        let slot = &self.all[(index << self.shift) + bit as usize];
         let taker = self.own().map_or(NOBODY, |(seat, _)| seat);
         // SAFETY: the slot was claimed by this thread (invariant 1).
         unsafe { slot.set_taker(taker) };
@@ -321,9 +321,9 @@ fn lowest(bits: usize, many: bool) -> usize {
 impl<'a, T> Claim<'a, T> {
     /// # Safety
     ///
-    /// The slot is one of the stripes', and the caller's, who leaves it to this.
-    pub(crate) unsafe fn new(stripes: &'a Stripes<T>, slot: &'a Slot<T>) -> Self {
-        Self { stripes, slot }
+    /// The slot is one of the slots', and the caller's, who leaves it to this.
+    pub(crate) unsafe fn new(slots: &'a Slots<T>, slot: &'a Slot<T>) -> Self {
+        Self { slots, slot }
     }
 
     /// The slot, which is the claim's.
@@ -332,7 +332,7 @@ impl<'a, T> Claim<'a, T> {
         self.slot
     }
 
-    /// Keeps the slot, for a guard that gives it back by [`Stripes::put`].
+    /// Keeps the slot, for a guard that gives it back by [`Slots::put`].
     #[inline]
     pub(crate) fn keep(self) -> NonNull<Slot<T>> {
         let slot = NonNull::from(self.slot);
@@ -343,7 +343,7 @@ impl<'a, T> Claim<'a, T> {
 
 impl<T> Drop for Claim<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: the slot is the claim's, and of these stripes.
-        unsafe { self.stripes.put(self.slot) };
+        // SAFETY: the slot is the claim's, and of these slots.
+        unsafe { self.slots.put(self.slot) };
     }
 }
