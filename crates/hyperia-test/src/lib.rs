@@ -10,6 +10,8 @@
 //! | [`alloc`] | a global allocator that counts per thread |
 //! | [`auto_traits!`] | asserts a table of who is `Send`, `Sync` and `Unpin` |
 //! | [`locked`] | counts locked instructions, one by one |
+//! | [`stop`] | stops a thread in the middle of what it does |
+//! | [`progress`] | who goes on meanwhile: a table of claims, measured |
 //! | [`syscalls`] | counts system calls by strace |
 //! | [`turns`] | turns an event loop until something happened |
 //! | [`proxy`] | a TCP proxy that delays, cuts, resets, stalls |
@@ -24,7 +26,9 @@ mod forever;
 pub mod locked;
 #[cfg(hyperia_loom)]
 mod model;
+pub mod progress;
 pub mod proxy;
+pub mod stop;
 pub mod syscalls;
 pub mod turns;
 mod waker;
