@@ -33,6 +33,7 @@
 //! # Progress
 //! Wait-free: no loop. A `register` that meets a `take` or another `register` at work wakes its own task
 //! instead of waiting for it; if that other thread is stopped there, the task is polled until it goes on.
+//! Measured in `tests/progress.rs`.
 //!
 //! # Cost
 //! 24 bytes, no allocation. Locked instructions: `wake` and `take` with nobody registered 1, else 2;

@@ -58,7 +58,8 @@
 //! A holder runs about ten instructions for a poll or a drop, up to sixteen times as many for
 //! `notify_many`, `notify_all` and `close`, which unlock after each batch of sixteen. Whoever meets a
 //! holder spins up to seven times, twice as long each time, then yields to the scheduler (without `std`:
-//! goes on spinning). Not for use in an interrupt or signal handler that may stop a holder.
+//! goes on spinning). Not for use in an interrupt or signal handler that may stop a holder. `tests/progress.rs`
+//! stops threads in all of these and counts who goes on.
 //!
 //! # Cancel safety
 //! Dropping a wait leaves the queue at once, from any place in it. A notification by `notify_one` or
