@@ -272,7 +272,10 @@ fn debug_shows_counts_and_objects() {
     let object = pool.try_get().unwrap();
     assert_eq!(format!("{object:?}"), "0");
     assert_eq!(format!("{pool:?}"), "Pool { capacity: 2, idle: 1, .. }");
-    assert_eq!(format!("{:?}", pool.get()), "Get { is_terminated: false, .. }");
+    assert_eq!(
+        format!("{:?}", pool.get()),
+        "Get { is_terminated: false, .. }"
+    );
     assert_eq!(
         format!("{:?}", pool.get_owned()),
         "OwnedGet { is_terminated: false, .. }"
