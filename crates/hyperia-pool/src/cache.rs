@@ -27,6 +27,9 @@
 //! | owner → drain | `leave` lowers `inside` | `drain_revoked` sees it down | all in here, contents of the slots | `what_is_put_into_a_cache_is_taken_out` |
 //! | drain → owner | `end_drain` closes `gate` | `reopen` | that this is empty, and was read | `a_cache_is_used_again_after_a_drain` |
 //!
+//! No model notices when the Acquire of the second is taken away: a model's light fence, in the next `enter`, is a
+//! full one, and carries it, too. A real one does not.
+//!
 //! `inside` against `gate` is a store and then a load on both sides. Between them the owner has a light
 //! fence, `Slots::revoke` a heavy one, so one of the two sees the other (`revoking_meets_a_return`, for
 //! the fence of `enter`, and `what_the_owner_leaves_behind_is_found`, for that of `is_open`).
