@@ -13,6 +13,7 @@
 //! | [`stop`] | stops a thread in the middle of what it does |
 //! | [`progress`] | who goes on meanwhile: a table of claims, measured |
 //! | [`syscalls`] | counts system calls by strace |
+//! | [`stress`] | how much a stress test does, and decisions that a second run takes again |
 //! | [`turns`] | turns an event loop until something happened |
 //! | [`proxy`] | a TCP proxy that delays, cuts, resets, stalls |
 //! | `model`, `model_roles` | model checking with a floor on executions; only under `cfg(hyperia_loom)` |
@@ -29,6 +30,7 @@ mod model;
 pub mod progress;
 pub mod proxy;
 pub mod stop;
+pub mod stress;
 pub mod syscalls;
 pub mod turns;
 mod waker;
