@@ -6,13 +6,11 @@ mod tasks;
 
 use common::{executor, settle};
 use hyperia_executor::{LocalExecutor, Task};
-use hyperia_test::{CountingWaker, PanicOn, PanicWaker};
+use hyperia_test::{CountingWaker, PanicOn, PanicWaker, forever};
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::atomic::AtomicPtr;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Poll, Waker};
 use tasks::{OnDrop, counter, yield_now};
 
@@ -412,8 +410,7 @@ fn a_leaked_executor_leaks_and_nothing_else() {
     });
     settle(&executor);
     // Never dropped, and still reachable, so that a leak checker sees the other leaks.
-    static LEAKED: AtomicPtr<LocalExecutor> = AtomicPtr::new(std::ptr::null_mut());
-    LEAKED.store(Box::into_raw(Box::new(executor)), Relaxed);
+    forever(executor);
     waker_slot.take().unwrap().wake();
     drop(pending);
     assert_eq!(hyperia_wait::block_on(task), 1);
