@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
-use hyperia_pool::{Get, OwnedPooled, Pool, Pooled};
+use hyperia_pool::{Get, OwnedPooled, Pool};
 use hyperia_test::{CountingWaker, PanicOn, PanicWaker, drop_at_every_poll, poll_once};
 use hyperia_wait::Block;
 
@@ -314,33 +314,4 @@ fn runs_on_smol() {
         }
     });
     assert_eq!(pool.len_idle(), 2);
-}
-
-#[test]
-fn threads_share_each_object_exactly_once() {
-    const ROUNDS: usize = 2_000;
-    let pool = pool(3);
-    std::thread::scope(|scope| {
-        for thread in 0..4 {
-            let pool = &pool;
-            scope.spawn(move || {
-                let use_up = |mut object: Pooled<'_, u8>| {
-                    *object += 1;
-                    assert_eq!(*object, 1, "two threads have this object");
-                    *object = 0;
-                };
-                for round in 0..ROUNDS {
-                    match (thread + round) % 4 {
-                        0 => drop(pool.try_get().map(use_up)),
-                        1 => use_up(pool.get_or_alloc()),
-                        2 => drop(poll_once(pin!(pool.get()), std::task::Waker::noop())),
-                        _ => use_up(Box::pin(pool.get()).block()),
-                    }
-                }
-            });
-        }
-    });
-    assert_eq!(pool.len_idle(), 3);
-    let objects: Vec<_> = std::iter::from_fn(|| pool.try_get()).collect();
-    assert_eq!(objects.len(), 3);
 }
