@@ -4,6 +4,7 @@ mod bench;
 mod json;
 mod process;
 mod report;
+mod sanitizer;
 mod suite;
 mod test_all;
 mod tidy;
@@ -22,6 +23,7 @@ cargo xtask COMMAND
   bench [--quick] [-p CRATE...]      criterion benches and the comparison with other crates
   verify [STEP...] [-p CRATE...]     the long checks; without steps, all of them:
                                      LONG
+                                     (sanitize: the steps of the sanitizers, asan and tsan)
   help                               this text
 ";
 

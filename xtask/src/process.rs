@@ -45,7 +45,7 @@ impl Outcome {
 }
 
 fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<_> = text.lines().filter(|line| !is_progress(line)).collect();
+    let lines: Vec<_> = text.lines().filter(|line| !is_noise(line)).collect();
     let skipped = lines.len().saturating_sub(count);
     let mut result = String::new();
     if skipped > 0 {
@@ -57,8 +57,11 @@ fn last_lines(text: &str, count: usize) -> String {
     result
 }
 
-fn is_progress(line: &str) -> bool {
-    [
+/// Progress of a build, and frames of std in the stacks of a sanitizer's report.
+fn is_noise(line: &str) -> bool {
+    let line = line.trim_start();
+    let is_frame = line.starts_with('#');
+    let is_progress = [
         "Compiling ",
         "Checking ",
         "Downloaded ",
@@ -66,7 +69,8 @@ fn is_progress(line: &str) -> bool {
         "Blocking ",
     ]
     .iter()
-    .any(|word| line.trim_start().starts_with(word))
+    .any(|word| line.starts_with(word));
+    is_progress || (is_frame && line.contains("/rustlib/src/rust/library/"))
 }
 
 /// Runs `command` to its end, or kills it at the deadline.
@@ -247,6 +251,14 @@ mod tests {
             "{}",
             outcome.stderr
         );
+    }
+
+    #[test]
+    fn the_end_of_what_was_said_is_without_noise() {
+        let said =
+            "   Compiling x\n#0 f x.rs:1\n#1 drop /r/rustlib/src/rust/library/core/src/x.rs:2\nend";
+        assert_eq!(last_lines(said, 9), "    #0 f x.rs:1\n    end\n");
+        assert_eq!(last_lines(said, 1), "    ... 1 lines more\n    end\n");
     }
 
     #[test]

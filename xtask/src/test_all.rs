@@ -1,16 +1,16 @@
 //! `cargo xtask test-all`: what must pass before anything is handed in.
-mod cases;
+pub(crate) mod cases;
 mod examples;
 mod features;
 pub(crate) mod models;
 mod no_std;
-mod sanitizer;
 
 use crate::arguments::Arguments;
 use crate::process::{self, BUILD_DEADLINE};
 use crate::report::{Report, Tally};
+use crate::sanitizer;
 use crate::tidy;
-use crate::workspace::Workspace;
+use crate::workspace::{Package, Workspace};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -36,8 +36,11 @@ const STEPS: &[(&str, Step)] = &[
     ("examples", examples::examples),
     ("benches", benches),
     ("docs", docs),
-    ("asan", sanitizer::address),
+    ("asan", asan),
 ];
+
+/// Instrumented code is some times slower.
+const SANITIZER_DEADLINE: Duration = Duration::from_secs(300);
 
 /// The names of the steps, in order.
 pub(crate) fn names() -> Vec<&'static str> {
@@ -68,15 +71,6 @@ impl Context<'_> {
             command.args(["-p", name]);
         }
         command
-    }
-
-    /// What the nightly toolchain calls itself, if there is one.
-    pub(crate) fn nightly(&self) -> Option<String> {
-        let mut command = self.workspace.cargo(&["+nightly", "--version"]);
-        let version = process::run(&mut command, Duration::from_secs(60));
-        version
-            .is_success()
-            .then(|| version.stdout.trim().to_owned())
     }
 }
 
@@ -146,4 +140,25 @@ fn docs(context: &Context<'_>, tally: &mut Tally<'_>) {
         tally,
         "cargo doc",
     );
+}
+
+/// Tests of the crates with unsafe code under AddressSanitizer, where there is a nightly.
+fn asan(context: &Context<'_>, tally: &mut Tally<'_>) {
+    let is_meant = |package: &&Package| {
+        package.is_default && context.arguments.wants_crate(&package.name) && has_unsafe(package)
+    };
+    let load = sanitizer::Load {
+        packages: context.workspace.crates().filter(is_meant).collect(),
+        is_release: false,
+        environment: &[],
+        deadline: SANITIZER_DEADLINE,
+    };
+    sanitizer::address(context.workspace, &load, tally);
+}
+
+fn has_unsafe(package: &Package) -> bool {
+    package.rust_files("src").iter().any(|file| {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        text.contains("unsafe {") || text.contains("unsafe fn") || text.contains("unsafe impl")
+    })
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask verify`: the long checks, each callable alone.
 mod mutate;
+mod sanitize;
 
 use crate::arguments::Arguments;
 use crate::report::{Report, Tally};
@@ -14,6 +15,8 @@ type Step = fn(&Workspace, &Arguments, &mut Tally<'_>);
 const STEPS: &[(&str, Step)] = &[
     ("loom", loom),
     ("stress", stress),
+    ("asan", sanitize::asan),
+    ("tsan", sanitize::tsan),
     ("mutate", mutate::mutate),
 ];
 
@@ -32,9 +35,18 @@ pub(crate) fn names() -> Vec<&'static str> {
     STEPS.iter().map(|(name, _)| *name).collect()
 }
 
+/// The steps, and the name for two of them.
+fn allowed() -> Vec<&'static str> {
+    names().into_iter().chain([sanitize::NAME]).collect()
+}
+
 /// Runs the command.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode, String> {
-    let arguments = Arguments::parse(arguments, &names(), &[], workspace)?;
+    let mut arguments = Arguments::parse(arguments, &allowed(), &[], workspace)?;
+    if arguments.steps.iter().any(|step| step == sanitize::NAME) {
+        let steps = sanitize::STEPS.map(str::to_owned);
+        arguments.steps.extend(steps);
+    }
     let mut report = Report::default();
     for (name, step) in STEPS {
         if arguments.wants_step(name) {

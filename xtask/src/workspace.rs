@@ -3,6 +3,7 @@ use crate::json::{self, Value};
 use crate::process::{self, BUILD_DEADLINE};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// A package of the workspace.
 #[derive(Clone, Debug)]
@@ -98,10 +99,24 @@ impl Workspace {
             .filter(|package| package.root.parent() == Some(&self.root.join("crates")))
     }
 
+    /// What the nightly toolchain calls itself, if there is one.
+    pub(crate) fn nightly(&self) -> Option<String> {
+        let mut command = self.cargo(&["+nightly", "--version"]);
+        let version = process::run(&mut command, Duration::from_secs(60));
+        version
+            .is_success()
+            .then(|| version.stdout.trim().to_owned())
+    }
+
     /// `cargo` with `args`, at the root.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         // Plain `cargo`, not $CARGO: that one does not understand `+nightly`.
-        let mut command = Command::new("cargo");
+        self.cargo_at("cargo".as_ref(), args)
+    }
+
+    /// [`cargo`](Self::cargo) with another program for it.
+    pub(crate) fn cargo_at(&self, program: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).current_dir(&self.root);
         // Nobody debugs these builds; without debug information they are quicker and smaller.
         command

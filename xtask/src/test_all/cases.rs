@@ -16,7 +16,7 @@ pub(super) fn tests(context: &Context<'_>, tally: &mut Tally<'_>) {
 }
 
 /// Builds the test binaries of `command` and runs each under the deadline.
-pub(super) fn build_and_run(
+pub(crate) fn build_and_run(
     command: &mut Command,
     args: &[&str],
     environment: &[(&str, &str)],

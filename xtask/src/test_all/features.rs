@@ -28,7 +28,10 @@ pub(super) fn features(context: &Context<'_>, tally: &mut Tally<'_>) {
         if unstable.is_empty() {
             continue;
         }
-        if nightly.get_or_insert_with(|| context.nightly()).is_none() {
+        if nightly
+            .get_or_insert_with(|| context.workspace.nightly())
+            .is_none()
+        {
             tally.skip(format!(
                 "{name} with the feature nightly: no such toolchain"
             ));
