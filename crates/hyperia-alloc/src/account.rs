@@ -15,18 +15,15 @@ pub(crate) trait Account {
     #[inline]
     fn opened(&self, _: Self::Receipt) {}
 
-    /// A block of `bytes` is gone. Returns whether `wake` is due.
-    fn close(&self, bytes: usize) -> bool;
+    /// A block of `bytes` is gone. If it is the last, and `wakes`, wakes those who have waited for that since
+    /// before. Runs user code then; never panics.
+    fn close(&self, bytes: usize, wakes: bool);
 
     /// A block is about to grow by `bytes`. `None`: it must not.
     fn extend(&self, bytes: usize) -> Option<Self::Receipt>;
 
     /// A block has shrunk by `bytes`.
     fn reduce(&self, bytes: usize);
-
-    /// Wakes those who wait for zero. Runs user code; never panics.
-    #[cold]
-    fn wake(&self) {}
 }
 
 /// Runs `f` when dropped: not if it was forgotten.
@@ -59,9 +56,7 @@ pub(crate) fn allocate<const WAKES: bool, C: Account, T>(
 /// A block of `bytes` was deallocated. Without `WAKES` nobody is woken in here.
 #[inline]
 pub(crate) fn closed<const WAKES: bool, C: Account>(account: &C, bytes: usize) {
-    if account.close(bytes) && WAKES {
-        account.wake();
-    }
+    account.close(bytes, WAKES);
 }
 
 /// Moves a block from `old` to `new` bytes; the larger number is counted meanwhile, the old one if that

@@ -14,7 +14,8 @@
 //! ```
 //! An operation counts in the stripe of its thread; if that is not open, it settles what it has counted
 //! there. A thread without a stripe counts in `shared`. Zero is seen by whoever's addition brings `shared` to
-//! zero.
+//! zero, which is done with the lock of the queue held, together with the notification: one that came later would
+//! end a wait which began after the next allocation.
 //!
 //! # Invariants
 //! 1. Each operation is counted once, and comes to `shared` at most once: `shared` without its BIASes, the
@@ -23,15 +24,16 @@
 //!    stripe, and added before the first stripe is reopened. So `shared` is zero only while it is the whole
 //!    count, but for operations under way.
 //! 3. A block is counted before it is allocated and until after it was deallocated. So the count is zero
-//!    only while nothing is live (never early), and the operation that makes it so wakes (never late).
+//!    only while nothing is live (never early), and the operation that makes it so wakes (never late), in
+//!    one step for those who join the queue.
 //! 4. `waiting`, under its lock, is the number of waits that want it collapsed; only its changes between
 //!    0 and 1 collapse and reopen.
 //!
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
-//! | free → zero | `add` | `add` to zero, `is_zero` | what the freeing threads did | `two_frees_happen_before_the_end_of_the_wait` |
-//! | zero → wait | `WaitQueue::notify_all` | its `Wait` | what the `add` to zero has seen | `two_frees_happen_before_the_end_of_the_wait` |
+//! | free → zero | `add` | `add_last`, `is_zero` | what the freeing threads did | `two_frees_happen_before_the_end_of_the_wait` |
+//! | zero → wait | `WaitQueue::notify_all_if` | its `Wait` | what `add_last` has seen | `two_frees_happen_before_the_end_of_the_wait` |
 //!
 //! Those between an operation and a collapse are the stripe's. `shared` changes by read-modify-writes only, so a
 //! release stays visible through what comes after it. A waiter joins the queue, then looks; the last free
@@ -124,30 +126,71 @@ impl Ledger {
         self.stripes.get(seat()?).map(|stripe| &**stripe)
     }
 
-    /// Counts blocks and bytes of the calling thread. Returns whether nothing is left: then waits are to
-    /// be woken.
+    /// Counts blocks and bytes of the calling thread. If nothing is left, and `wakes`, wakes.
     #[inline]
-    fn count(&self, blocks: u64, bytes: u64) -> bool {
-        let Some(stripe) = self.own() else {
-            return self.count_in_shared(blocks, bytes);
-        };
-        stripe.count_bytes(bytes);
-        !stripe.count(blocks) && self.settle(stripe)
-    }
-
-    /// For an operation that found the stripe of its thread not open.
-    #[cold]
-    fn settle(&self, stripe: &Stripe) -> bool {
-        let due = stripe.settle();
-        due != 0 && self.add(due)
+    fn count(&self, blocks: u64, bytes: u64, wakes: bool) {
+        match self.own() {
+            Some(stripe) => {
+                stripe.count_bytes(bytes);
+                if !stripe.count(blocks) {
+                    self.settle(stripe, wakes);
+                }
+            }
+            None => self.count_in_shared(blocks, bytes, wakes),
+        }
     }
 
     /// For threads without a stripe.
     #[cold]
-    fn count_in_shared(&self, blocks: u64, bytes: u64) -> bool {
+    fn count_in_shared(&self, blocks: u64, bytes: u64, wakes: bool) {
         // ORDERING: a sum for readers who are content with what they have seen by other ways.
         self.shared.bytes.fetch_add(bytes, Relaxed);
-        self.add(blocks)
+        self.add(blocks, wakes);
+    }
+
+    /// For an operation that found the stripe of its thread not open.
+    #[cold]
+    fn settle(&self, stripe: &Stripe, wakes: bool) {
+        let due = stripe.settle();
+        if due != 0 {
+            self.add(due, wakes);
+        }
+    }
+
+    /// Adds to the shared word. If that makes zero, and `wakes`, wakes those who have waited since before.
+    fn add(&self, change: u64, wakes: bool) {
+        // ORDERING: a guess, checked by the compare-exchange; a stale one goes to `add_last` in vain.
+        let mut blocks = self.shared.blocks.load(Relaxed);
+        while blocks.wrapping_add(change) != 0 {
+            // ORDERING: Release pairs with the Acquire of the addition that makes zero, or of `is_zero`.
+            match self.shared.blocks.compare_exchange_weak(
+                blocks,
+                blocks.wrapping_add(change),
+                Release,
+                Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(seen) => blocks = seen,
+            }
+        }
+        self.add_last(change, wakes);
+    }
+
+    #[cold]
+    fn add_last(&self, change: u64, wakes: bool) {
+        let makes_zero = || {
+            // ORDERING: Release as in `add`, for `is_zero`; Acquire pairs with the Release of the additions before
+            // this one, whose frees it tells of.
+            let before = self.shared.blocks.fetch_add(change, AcqRel);
+            before.wrapping_add(change) == 0
+        };
+        if wakes {
+            quietly(|| {
+                self.queue.notify_all_if(makes_zero);
+            });
+        } else {
+            makes_zero();
+        }
     }
 
     #[inline]
@@ -159,14 +202,6 @@ impl Ledger {
                 self.shared.bytes.fetch_add(bytes, Relaxed);
             }
         }
-    }
-
-    /// Adds to the shared word. Returns whether that makes zero.
-    fn add(&self, blocks: u64) -> bool {
-        // ORDERING: Release pairs with the Acquire of the addition that makes zero, here, or of `is_zero`;
-        // Acquire, for that one, with the Release of all others.
-        let before = self.shared.blocks.fetch_add(blocks, AcqRel);
-        before.wrapping_add(blocks) == 0
     }
 
     /// A wait begins: `is_zero` is exact until it leaves.
@@ -196,7 +231,7 @@ impl Ledger {
         fence_heavy();
         for stripe in &self.stripes {
             // Zero made here is seen by the caller, who looks next.
-            self.add(stripe.settle_closed());
+            self.add(stripe.settle_closed(), false);
         }
     }
 
@@ -261,13 +296,13 @@ impl Account for Ledger {
     #[inline]
     fn open(&self, bytes: usize) -> Option<()> {
         // Does not make zero: what is live is one block more.
-        self.count(ONE, bytes as u64);
+        self.count(ONE, bytes as u64, true);
         Some(())
     }
 
     #[inline]
-    fn close(&self, bytes: usize) -> bool {
-        self.count(ONE.wrapping_neg(), (bytes as u64).wrapping_neg())
+    fn close(&self, bytes: usize, wakes: bool) {
+        self.count(ONE.wrapping_neg(), (bytes as u64).wrapping_neg(), wakes);
     }
 
     #[inline]
@@ -279,13 +314,6 @@ impl Account for Ledger {
     #[inline]
     fn reduce(&self, bytes: usize) {
         self.count_bytes((bytes as u64).wrapping_neg());
-    }
-
-    #[cold]
-    fn wake(&self) {
-        quietly(|| {
-            self.queue.notify_all();
-        });
     }
 }
 

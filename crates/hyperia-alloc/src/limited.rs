@@ -53,9 +53,8 @@ impl Account for Gate {
     }
 
     #[inline]
-    fn close(&self, bytes: usize) -> bool {
+    fn close(&self, bytes: usize, _: bool) {
         self.reduce(bytes);
-        false
     }
 
     #[inline]

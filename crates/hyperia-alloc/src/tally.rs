@@ -11,22 +11,24 @@
 //!
 //! # Invariants
 //! 1. A block is counted before it is allocated and until after it was deallocated.
-//! 2. Whoever brings `word` to zero wakes.
+//! 2. Whoever brings `word` to zero wakes, and does both with the lock of the queue held: a notification that
+//!    came later would end a wait which began after the next allocation.
 //!
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
-//! | free → zero | `close` | `close` to zero, `is_zero` | what the freeing threads did | `frees_of_a_scope_happen_before_the_end_of_the_wait` |
-//! | zero → wait | `WaitQueue::notify_all` | its `Wait` | what the last `close` has seen | the same |
+//! | free → zero | `close` | `close_last`, `is_zero` | what the freeing threads did | `frees_of_a_scope_happen_before_the_end_of_the_wait` |
+//! | zero → wait | `WaitQueue::notify_all_if` | its `Wait` | what `close_last` has seen | the same |
 //!
 //! `word` changes by read-modify-writes only, so a release stays visible through what comes after it.
 //!
 //! # Progress
-//! `open` and `extend`: lock-free (a compare-exchange loop); `close` and `reduce`: wait-free, except that
-//! the last one wakes.
+//! `open`, `extend` and `close`: lock-free (a compare-exchange loop), except that the last `close` takes the lock
+//! of the queue, and wakes; `reduce`: wait-free.
 //!
 //! # Cost
-//! 32 bytes. One locked instruction per operation, one more where the peak rises; threads share the line.
+//! 32 bytes. One locked instruction per operation, one more where the peak rises or nothing is left; threads
+//! share the line.
 
 #[cfg(all(test, hyperia_loom))]
 mod loom;
@@ -95,6 +97,21 @@ impl Tally {
         }
     }
 
+    /// A block is gone that may be the last.
+    #[cold]
+    fn close_last(&self, bytes: usize, wakes: bool) {
+        // ORDERING: Release pairs with the Acquire of `is_zero`; Acquire with the Release of each `close` before
+        // this one, whose ends it tells of.
+        let last = || self.word.fetch_sub(one(bytes), AcqRel) == one(bytes);
+        if wakes {
+            quietly(|| {
+                self.queue.notify_all_if(last);
+            });
+        } else {
+            last();
+        }
+    }
+
     pub(crate) fn is_zero(&self) -> bool {
         // ORDERING: Acquire pairs with the Release of each `close`.
         self.word.load(Acquire) == 0
@@ -116,6 +133,12 @@ impl Tally {
     }
 }
 
+/// A block of `bytes`, in the word.
+#[inline]
+const fn one(bytes: usize) -> u64 {
+    ((bytes as u64) << BLOCK_BITS) | 1
+}
+
 impl Account for Tally {
     type Receipt = u64;
 
@@ -134,11 +157,21 @@ impl Account for Tally {
     }
 
     #[inline]
-    fn close(&self, bytes: usize) -> bool {
-        let one = ((bytes as u64) << BLOCK_BITS) | 1;
-        // ORDERING: Release pairs with the Acquire of the last `close`, here, or of `is_zero`; Acquire,
-        // for the last one, with the Release of all others.
-        self.word.fetch_sub(one, AcqRel) == one
+    fn close(&self, bytes: usize, wakes: bool) {
+        let one = one(bytes);
+        // ORDERING: a guess, checked by the compare-exchange; a stale one goes to `close_last` in vain.
+        let mut word = self.word.load(Relaxed);
+        while word != one {
+            // ORDERING: Release pairs with the Acquire of `close_last`, or of `is_zero`.
+            match self
+                .word
+                .compare_exchange_weak(word, word - one, Release, Relaxed)
+            {
+                Ok(_) => return,
+                Err(seen) => word = seen,
+            }
+        }
+        self.close_last(bytes, wakes);
     }
 
     #[inline]
@@ -150,13 +183,6 @@ impl Account for Tally {
     fn reduce(&self, bytes: usize) {
         // ORDERING: the block stays, so nobody learns of an end by this.
         self.word.fetch_sub((bytes as u64) << BLOCK_BITS, Relaxed);
-    }
-
-    #[cold]
-    fn wake(&self) {
-        quietly(|| {
-            self.queue.notify_all();
-        });
     }
 }
 

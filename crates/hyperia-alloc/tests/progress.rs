@@ -171,12 +171,7 @@ fn scope(table: &mut Table) {
     const TYPE: &str = "Scope";
     let scope = &Scope::new(OneEach);
     let pair = || allocate_and_free(scope);
-    table.row(
-        TYPE,
-        "allocate, free that makes zero",
-        Claim::LockFree,
-        pair,
-    );
+    table.row(TYPE, "allocate, free that makes zero", Claim::Blocks, pair);
     let name = "allocate, drained waits, free that makes zero";
     table.row(TYPE, name, Claim::Blocks, || {
         let block = allocate(scope);

@@ -20,7 +20,7 @@ use allocator_api2::alloc::{Allocator, Global};
 use allocator_api2::boxed::Box as TrackedBox;
 use allocator_api2::vec::Vec as TrackedVec;
 use hashbrown::{DefaultHashBuilder, HashMap};
-use hyperia_alloc::{Scope, Shared, Tracked};
+use hyperia_alloc::{Drained, Scope, Shared, Tracked};
 use hyperia_test::poll_once;
 use hyperia_test::stress::{Random, operations};
 use hyperia_wait::Block;
@@ -419,4 +419,55 @@ fn scopes_in_scopes_are_drained_one_by_one_while_all_threads_allocate() {
     });
     root.drained().block();
     assert_eq!((root.live_blocks(), root.live_bytes()), (0, 0));
+}
+
+/// One thread frees a block and may be slow to say so. The other has seen by itself that nothing is live, has
+/// allocated again and waits again: what the first one says now is not about this wait.
+fn assert_a_late_wake_up_ends_no_later_wait<'a, A: Allocator + Sync>(
+    allocator: &'a A,
+    drained: impl Fn() -> Drained<'a>,
+) {
+    let handed = &Mutex::new(None);
+    let is_over = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while !is_over.load(Relaxed) {
+                let block = handed.lock().unwrap().take();
+                drop(block);
+            }
+        });
+        let _over = Over(is_over);
+        for round in 0..operations(ITEMS) / 16 {
+            *handed.lock().unwrap() = Some(TrackedBox::new_in(round, allocator));
+            let mut first = pin!(drained());
+            let mut polls = 0_u32;
+            while poll_once(first.as_mut(), Waker::noop()).is_pending() {
+                // Between two polls there is little time to miss the moment.
+                polls += 1;
+                if polls.is_multiple_of(64) {
+                    thread::yield_now();
+                }
+            }
+            let own = TrackedBox::new_in(round, allocator);
+            let mut second = pin!(drained());
+            for _ in 0..20 {
+                let poll = poll_once(second.as_mut(), Waker::noop());
+                assert!(poll.is_pending(), "round {round}: a block is live");
+            }
+            drop(own);
+            assert!(poll_once(second.as_mut(), Waker::noop()).is_ready());
+        }
+    });
+}
+
+#[test]
+fn a_late_wake_up_ends_no_later_wait_for_a_tracked_allocator() {
+    let tracked = &Tracked::new(Global);
+    assert_a_late_wake_up_ends_no_later_wait(tracked, || tracked.drained());
+}
+
+#[test]
+fn a_late_wake_up_ends_no_later_wait_for_a_scope() {
+    let scope = &Scope::new(Global);
+    assert_a_late_wake_up_ends_no_later_wait(scope, || scope.drained());
 }

@@ -198,6 +198,32 @@ fn notify_all_wakes_everybody_and_stores_nothing() {
     assert!(!queue.try_wait());
 }
 
+#[test]
+fn notify_all_if_wakes_everybody_if_the_condition_says_so() {
+    let queue = WaitQueue::new();
+    assert_eq!(queue.notify_all_if(|| true), 0);
+    assert!(!queue.try_wait());
+    let mut waits: Vec<_> = (0..40).map(|_| join(&queue)).collect();
+    assert_eq!(queue.notify_all_if(|| false), 0);
+    assert!(waits.iter().all(|(_, counting)| counting.wakes() == 0));
+    assert_eq!(queue.notify_all_if(|| true), 40);
+    assert!(waits.iter().all(|(_, counting)| counting.wakes() == 1));
+    assert!(waits.iter_mut().all(|(wait, _)| poll(wait) == READY));
+    assert!(!queue.try_wait());
+}
+
+#[test]
+fn a_condition_that_panics_notifies_nobody_and_leaves_the_queue_whole() {
+    let queue = WaitQueue::new();
+    let (mut wait, counting) = join(&queue);
+    let panics = || queue.notify_all_if(|| panic!("no condition"));
+    assert!(catch_unwind(panics).is_err());
+    assert_eq!(counting.wakes(), 0);
+    let (mut second, _) = join(&queue);
+    assert_eq!(queue.notify_all(), 2);
+    assert!(poll(&mut wait) == READY && poll(&mut second) == READY);
+}
+
 /// A waker that does something once.
 struct Once<F>(Mutex<Option<F>>);
 

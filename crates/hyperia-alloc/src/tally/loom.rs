@@ -36,9 +36,7 @@ impl State {
     fn use_and_free(&self, block: usize) {
         // SAFETY: nobody else touches the block before its free is seen.
         self.blocks[block].with_mut(|block| unsafe { *block = 1 });
-        if self.tally.close(10) {
-            self.tally.wake();
-        }
+        self.tally.close(10, true);
     }
 }
 
@@ -74,7 +72,7 @@ fn a_scope_adds_up_and_knows_its_peak() {
         state.tally.opened(live);
         let least = 20 + bytes as u64;
         assert!(live >= least && state.tally.peak() as u64 >= live);
-        assert!(!state.tally.close(bytes), "zero, with two blocks live");
+        state.tally.close(bytes, true);
         let mut drained = Box::pin(state.drained());
         let poll = poll_once(drained.as_mut(), std::task::Waker::noop());
         assert!(poll.is_pending(), "zero, with two blocks live");
@@ -91,5 +89,38 @@ fn a_scope_adds_up_and_knows_its_peak() {
             assert_eq!((state.tally.blocks(), state.tally.bytes()), (2, 20));
             assert!([22, 23].contains(&state.tally.peak()));
         },
+    );
+}
+
+/// Catches a free that makes zero and tells of it later: it would end a wait that began after the next
+/// allocation. Floor: the free before, between and after the looks of three polls.
+#[test]
+fn a_late_wake_up_ends_no_later_wait_for_a_scope() {
+    fn wait_twice(state: &State) {
+        let mut first = Box::pin(state.drained());
+        let poll = poll_once(first.as_mut(), std::task::Waker::noop());
+        if poll.is_pending() {
+            return;
+        }
+        assert!(state.tally.open(1).is_some());
+        let mut second = Box::pin(state.drained());
+        for _ in 0..2 {
+            let poll = poll_once(second.as_mut(), std::task::Waker::noop());
+            assert!(poll.is_pending(), "a block is live");
+        }
+        state.tally.close(1, true);
+        let poll = poll_once(second.as_mut(), std::task::Waker::noop());
+        assert!(poll.is_ready());
+    }
+    model_roles::<State>(
+        "tally: free | wait, allocate, wait",
+        6,
+        || {
+            let state = with_two_blocks();
+            state.tally.close(10, true);
+            state
+        },
+        &[|state| state.use_and_free(0), wait_twice],
+        |state| assert!(state.tally.is_zero()),
     );
 }

@@ -7,7 +7,8 @@ use super::{CLOSED, LOCKED, TOKEN, WAITERS, WaitQueue};
 use crate::backoff::Backoff;
 use crate::primitive::Ordering::*;
 
-/// The lock of a queue, held. No user code runs while one of these is alive.
+/// The lock of a queue, held. No user code runs while one of these is alive, except the condition of
+/// `notify_all_if`.
 pub(super) struct Locked<'a> {
     queue: &'a WaitQueue,
     /// The working copy of `WaitQueue::head`.

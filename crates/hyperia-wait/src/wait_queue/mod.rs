@@ -29,7 +29,8 @@
 //!
 //! # Invariants
 //! 1. Who set `LOCKED` is the only one to change `state`, to touch `head` and to touch links, until it
-//!    stores `state` without `LOCKED`. No user code (a waker's clone, wake, drop) and no panic in between.
+//!    stores `state` without `LOCKED`. No user code (a waker's clone, wake, drop) and no panic in between, but
+//!    for the condition of `notify_all_if`, which finds and leaves the list whole.
 //! 2. A node is linked exactly while its status is `WAITING`. Its wait is pinned, and `drop` unlinks, so
 //!    what is linked is alive. A mark is linked only while `wake_everybody` is in its frame.
 //! 3. A node owns its waker exactly while its status is `WAITING`: the notifier moves it out before it
@@ -52,7 +53,7 @@
 //! | Operation | Progress |
 //! |---|---|
 //! | `notify_*` while nobody waits, a poll or `try_wait` that finds a token | lock-free among themselves; blocks while a holder of the lock is stopped |
-//! | first poll, drop and poll with another waker while waiting, `notify_*` with waiters, `close` | blocks while a holder of the lock is stopped |
+//! | first poll, drop and poll with another waker while waiting, `notify_*` with waiters, `notify_all_if`, `close` | blocks while a holder of the lock is stopped |
 //! | `is_closed`, `try_wait` without a token; later polls with the same waker, or after the notification; `drop` before the first poll or after the last | wait-free |
 //!
 //! A holder runs about ten instructions for a poll or a drop, up to sixteen times as many for
@@ -144,7 +145,7 @@ unsafe impl Sync for WaitQueue {}
 // SAFETY: a queue is moved only while nobody borrows it, hence while no `Wait` is alive.
 unsafe impl Send for WaitQueue {}
 
-// No user code runs with the lock held, so a panic cannot leave the queue half-changed.
+// No user code runs with the lock held while the list is changed, so a panic cannot leave it half-changed.
 impl UnwindSafe for WaitQueue {}
 impl RefUnwindSafe for WaitQueue {}
 
@@ -286,6 +287,49 @@ impl WaitQueue {
             }
         }
         self.wake_everybody(self.lock(), NOTIFIED_ALL)
+    }
+
+    /// Does what [`notify_all`](Self::notify_all) does if `condition` says so. Nobody joins or leaves while it
+    /// runs, so the notified are those who came before what it does, and nobody who came after.
+    ///
+    /// For a condition that may pass again at once, as a counter that is zero for a moment. With `notify_all`
+    /// after the change, somebody who joined in between, when it had passed, would be notified of it, too.
+    ///
+    /// `condition` must be short, since others spin meanwhile, and must not use this queue, which would wait
+    /// for itself. Returns how many were woken.
+    ///
+    /// # Panics
+    ///
+    /// If `condition` does; nobody is notified then. If a waker does, after the others were woken.
+    ///
+    /// # Complexity
+    ///
+    /// One locked instruction with nobody waiting; otherwise as `notify_all`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hyperia_wait::{Block, WaitQueue};
+    /// use std::future::Future;
+    /// use std::pin::pin;
+    /// use std::sync::atomic::{AtomicU32, Ordering::AcqRel};
+    /// use std::task::{Context, Waker};
+    ///
+    /// let (queue, live) = (WaitQueue::new(), AtomicU32::new(2));
+    /// let leave = || queue.notify_all_if(|| live.fetch_sub(1, AcqRel) == 1);
+    /// let mut wait = pin!(queue.wait());
+    /// assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    /// assert_eq!(leave(), 0); // one is left
+    /// assert_eq!(leave(), 1); // the last one tells
+    /// assert_eq!(wait.block(), Ok(()));
+    /// ```
+    pub fn notify_all_if(&self, condition: impl FnOnce() -> bool) -> usize {
+        let locked = self.lock();
+        if condition() {
+            self.wake_everybody(locked, NOTIFIED_ALL)
+        } else {
+            0
+        }
     }
 
     /// Closes the queue for ever: all who wait, and all who come later, get `Err(Closed)`.

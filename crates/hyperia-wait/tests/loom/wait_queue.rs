@@ -217,6 +217,30 @@ fn a_condition_and_notify_all_reach_one_waiter() {
     );
 }
 
+/// Catches a condition that comes true with the lock held and is neither seen by a waiter nor told to it.
+#[test]
+fn a_condition_under_the_lock_reaches_one_waiter() {
+    model_roles(
+        "WaitQueue: poll | notify_all_if",
+        6,
+        make,
+        &[
+            |shared| {
+                let _ = poll(shared, 0);
+            },
+            |shared| {
+                let condition = || !shared.first.swap(true, Relaxed);
+                let woken = shared.queue.notify_all_if(condition);
+                shared.count.fetch_add(woken, Relaxed);
+            },
+        ],
+        |shared| {
+            assert!(seen(shared, 0)[0] || woken(shared, 0));
+            assert_eq!(shared.count.load(Relaxed) == 1, woken(shared, 0));
+        },
+    );
+}
+
 /// Catches a poll with another waker that leaves the old one in place, or swaps it while a notifier
 /// moves it out.
 #[test]
