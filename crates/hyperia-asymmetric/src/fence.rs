@@ -73,14 +73,12 @@ pub fn fence_light() {
 ///
 /// Where the system cannot do it no thread has a seat, and this is a plain `fence(SeqCst)`.
 ///
-/// # Panics
-///
-/// If the system has supported it before and refuses now, as a seccomp filter can bring about.
+/// If the system has supported it before and refuses now, as a seccomp filter can bring about, the process aborts:
+/// threads rely on this fence by then, and callers are in the middle of what they do.
 ///
 /// # Complexity
 ///
 /// A system call, which interrupts the other running threads of the process.
-#[track_caller]
 pub fn fence_heavy() {
     sys::barrier();
 }

@@ -206,16 +206,21 @@ impl<T> Cache<T> {
 
     /// Opens the gate, unless somebody drains. Whether somebody waits is to be looked at *after* that.
     pub(crate) fn reopen(&self) -> bool {
-        // ORDERING: a number of the owner's, which it alone changes.
-        let patience = (self.patience.load(Relaxed) * 2).min(PATIENCE_MAX);
-        // ORDERING: as above, and so is the next.
-        self.patience.store(patience, Relaxed);
-        self.left.store(patience, Relaxed);
         // ORDERING: Acquire pairs with the Release of `end_drain`: what was swapped out is not seen again, nor
         // overwritten before it was read. The caller publishes the open gate to those who wait.
-        self.gate
+        let is_open = self
+            .gate
             .compare_exchange(CLOSED, OPEN, Acquire, Relaxed)
-            .is_ok()
+            .is_ok();
+        if is_open {
+            // ORDERING: a number of the owner's, which it alone changes.
+            let patience = (self.patience.load(Relaxed) * 2).min(PATIENCE_MAX);
+            // ORDERING: for the next time.
+            self.patience.store(patience, Relaxed);
+            // ORDERING: counted down from when the gate is closed again.
+            self.left.store(patience, Relaxed);
+        }
+        is_open
     }
 }
 

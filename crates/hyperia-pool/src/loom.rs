@@ -573,3 +573,59 @@ fn an_unmarking_is_taken_back_beside_a_reopening() {
         nobody_sleeps,
     );
 }
+
+/// At least one object is idle: whoever waits beside it was woken.
+fn one_is_idle(shared: &Shared) {
+    let seat = &shared.seats[0];
+    let served = seat.get.lock().unwrap().is_none();
+    let woken = seat.waker.wakes() > 0;
+    // Wakes, too.
+    let out = shared.out.lock().unwrap().drain(..).count();
+    assert!(out < shared.pool.capacity());
+    assert!(served || woken, "one idle, one asleep");
+    nobody_sleeps(shared);
+}
+
+fn take_and_keep(shared: &Shared) {
+    let object = shared.pool.try_get();
+    shared.out.lock().unwrap().extend(object);
+}
+
+/// Catches a revocation that does not tell of what it has brought to the words: one who waits has found the gate
+/// draining, and the words still empty.
+#[test]
+fn a_revocation_for_a_take_meets_a_wait() {
+    fn take_elsewhere(shared: &Shared) {
+        sit(None);
+        take_and_keep(shared);
+    }
+    model_roles(
+        "a revocation for a take meets a wait",
+        6,
+        || make_cached(2),
+        &[take_elsewhere, wait_first],
+        one_is_idle,
+    );
+}
+
+/// Catches an owner that stocks its cache and does not look back, or does not tell: of three slots it has taken
+/// one and is about to stock another; somebody takes the third, and waits for the second.
+#[test]
+fn stocking_meets_a_wait() {
+    fn take_as_owner(shared: &Shared) {
+        sit(Some(0));
+        take_and_keep(shared);
+    }
+    fn take_and_wait(shared: &Shared) {
+        sit(None);
+        take_and_keep(shared);
+        poll(shared, 0);
+    }
+    model_roles(
+        "stocking meets a wait",
+        6,
+        || make_in(4, 3, 0, 0),
+        &[take_as_owner, take_and_wait],
+        one_is_idle,
+    );
+}

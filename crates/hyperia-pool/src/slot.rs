@@ -5,7 +5,9 @@
 //!    taken it (invariant 1 of `slots`), the guard of an object beyond the capacity, or the dropping pool.
 //! 2. `value` is initialized exactly while `built` is true.
 
+use alloc::boxed::Box;
 use core::mem::MaybeUninit;
+use core::ops::Deref;
 use core::ptr::NonNull;
 
 use crate::primitive::UnsafeCell;
@@ -139,6 +141,33 @@ impl<T> Slot<T> {
         let value = unsafe { slot.as_ref() }.value.with_mut(|value| value);
         // SAFETY: there is an object (invariant 2), and the owner is the only one to reach it.
         unsafe { (*value).assume_init_mut() }
+    }
+}
+
+/// All slots of a pool. Not a `Box`, which claims to be the only way to them when it moves: pointers to slots are
+/// kept elsewhere, too.
+pub(crate) struct Owned<T>(NonNull<[Slot<T>]>);
+
+impl<T> Owned<T> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let slots: Box<[_]> = (0..capacity).map(Slot::empty).collect();
+        Self(NonNull::from(Box::leak(slots)))
+    }
+}
+
+impl<T> Deref for Owned<T> {
+    type Target = [Slot<T>];
+
+    fn deref(&self) -> &[Slot<T>] {
+        // SAFETY: they are alive until `drop`, and only ever shared: what changes is in cells.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        // SAFETY: leaked by `new`; nobody has a reference any more, and pointers are not used after.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 

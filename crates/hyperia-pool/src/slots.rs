@@ -37,7 +37,7 @@
 //! |---|---|---|---|---|
 //! | put → take | `add` sets a bit | `claim` clears it | the contents of the slot | `an_object_is_carried_from_hand_to_hand` |
 //! | mark → put | `mark` sets `WAITED` | `add` sees it | that the waiter is in the queue | (see below) |
-//! | reopen → wait | `reopen` looks whether somebody waits | `Waiting::add` | that the cache is open | `reopening_meets_a_wait` |
+//! | reopen → wait | `is_waited_for_after_all` | `Waiting::add` | that the cache is open | `reopening_meets_a_wait`, and below |
 //!
 //! Mark against put needs no fence and no total order: both read-modify-write the same word. Either the put
 //! came first, and then the mark returns the free bit, or it came later, sees `WAITED` and notifies. The
@@ -47,7 +47,9 @@
 //! read-modify-writes, so the release sequences of puts and marks go on through them. Unmarking against a
 //! new waiter: the unmark comes before a notification that found nobody, hence before the mark of anyone
 //! who joins later (the queue's token or lock carries it). Reopening against a new waiter: both
-//! read-modify-write the number of those who wait, and the later one sees the earlier.
+//! read-modify-write the number of those who wait, and the later one sees the earlier; the edge reopen → wait
+//! sees to it that the waiter's attempt to close, if it fails, has not met an older gate, which the checker's
+//! compare-exchanges never do either.
 //!
 //! # Progress
 //! Nobody ever waits for a thread that is stopped, but what such a thread is about to move is out of reach:
@@ -89,7 +91,7 @@ use crate::cache::Cache;
 use crate::padded::Padded;
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicUsize, parallelism, spread};
-use crate::slot::{NOBODY, Slot};
+use crate::slot::{NOBODY, Owned, Slot};
 
 /// Somebody may wait: a put to this word notifies. The free slots are lower bits.
 const WAITED: usize = 1 << (usize::BITS - 1);
@@ -105,7 +107,7 @@ const STOCK_MAX: u32 = 16;
 
 /// The slots of a pool, and which of them are free.
 pub(crate) struct Slots<T> {
-    all: Box<[Slot<T>]>,
+    all: Owned<T>,
     /// The bits above. Slot `n` has bit `n % 2^shift` of word `n / 2^shift`.
     words: Box<[Padded<AtomicUsize>]>,
     shift: u32,
@@ -137,8 +139,8 @@ impl<T> Slots<T> {
         let caches = (CACHES_PER_THREAD * threads).min(most).min(SEATS);
         let slots_each = capacity
             .div_ceil(threads.min(most))
-            .next_power_of_two()
-            .min(SLOTS_MAX);
+            .min(SLOTS_MAX)
+            .next_power_of_two();
         Self::with_shape(capacity, slots_each, caches)
     }
 
@@ -150,7 +152,7 @@ impl<T> Slots<T> {
             Padded(AtomicUsize::new((1 << len) - 1))
         });
         Self {
-            all: (0..capacity).map(Slot::empty).collect(),
+            all: Owned::new(capacity),
             words: words.collect(),
             shift: slots_each.trailing_zeros(),
             caches: (0..caches).map(|_| Padded(Cache::new())).collect(),

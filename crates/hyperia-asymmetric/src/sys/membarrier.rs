@@ -38,7 +38,6 @@ fn register() -> bool {
 
 /// A full barrier on each processor that runs a thread of this process, or here, if there can be no light
 /// fences.
-#[track_caller]
 pub(crate) fn barrier() {
     if !is_supported() {
         return fence_seq_cst();
@@ -46,7 +45,11 @@ pub(crate) fn barrier() {
     while let Err(error) = command(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED) {
         // The kernel was short of memory for a mask of processors: it will not be for long.
         if error.raw_os_error() != Some(libc::ENOMEM) {
-            panic!("membarrier(2) worked before and fails now: {error}");
+            // No panic: the caller may be in the middle of taking away what is another thread's.
+            std::eprintln!(
+                "hyperia-asymmetric: membarrier(2) worked before and fails now: {error}"
+            );
+            std::process::abort();
         }
     }
 }

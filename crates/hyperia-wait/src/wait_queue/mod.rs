@@ -90,6 +90,7 @@ mod lock;
 mod wait;
 
 use core::fmt;
+use core::mem;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr;
 use core::task::Waker;
@@ -241,23 +242,39 @@ impl WaitQueue {
     ///
     /// If a waker does, after the others were woken.
     pub fn notify_many(&self, n: usize) -> usize {
-        let mut woken = 0;
+        /// Without `std` a panicking waker unwinds through here: the others are notified by this.
+        struct Rest<'a> {
+            queue: &'a WaitQueue,
+            left: usize,
+        }
+        impl Drop for Rest<'_> {
+            fn drop(&mut self) {
+                self.queue.notify_many(self.left);
+            }
+        }
+
+        let mut rest = Rest {
+            queue: self,
+            left: n,
+        };
         let mut panics = FirstPanic::new();
         let mut batch = WakeBatch::new();
-        while woken < n {
+        while rest.left > 0 {
             let Some(mut locked) = self.lock_or_store_token() else {
                 break;
             };
-            while woken < n && !batch.is_full() {
+            while rest.left > 0 && !batch.is_full() {
                 let Some(waker) = locked.pop(NOTIFIED_ONE) else {
                     break;
                 };
                 batch.push(waker);
-                woken += 1;
+                rest.left -= 1;
             }
             drop(locked);
             batch.wake_each(&mut panics);
         }
+        let woken = n - rest.left;
+        mem::forget(rest);
         panics.resume();
         woken
     }
