@@ -9,8 +9,9 @@ use std::time::Duration;
 pub(super) const NAME: &str = "sanitize";
 pub(super) const STEPS: [&str; 2] = ["asan", "tsan"];
 
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "hyperia-wait",
+    "hyperia-asymmetric",
     "hyperia-queue",
     "hyperia-sync",
     "hyperia-timer",
