@@ -35,7 +35,7 @@ path = "canary.rs"
 const SOURCE: &str = r#"
 #![cfg(test)]
 use std::hint::black_box;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
 struct Cell(std::cell::UnsafeCell<u64>);
@@ -62,7 +62,12 @@ fn nothing_is_wrong() {
 #[test]
 fn two_threads_write_without_an_order() {
     let cell = Cell(std::cell::UnsafeCell::new(0));
-    let write = || unsafe { black_box(&cell).0.get().write_volatile(1) };
+    // Of a thread that has ended before the other begins, the sanitizer may know nothing any more.
+    let both_live = Barrier::new(2);
+    let write = || {
+        both_live.wait();
+        unsafe { black_box(&cell).0.get().write_volatile(1) };
+    };
     thread::scope(|scope| {
         scope.spawn(write);
         scope.spawn(write);
@@ -88,6 +93,8 @@ pub(super) fn sings(
         .and_then(|()| std::fs::write(folder.join("Cargo.toml"), MANIFEST))
         .and_then(|()| std::fs::write(folder.join("canary.rs"), SOURCE));
     written.map_err(|error| format!("cannot write {}: {error}", folder.display()))?;
+    // Apart, or an std that is built for one workspace would be out of date for the other.
+    command.env("CARGO_TARGET_DIR", folder.join("build"));
     let binaries = suite::build(command.arg("--lib").current_dir(folder))?;
     let [binary] = &binaries[..] else {
         return Err(format!("canary: {} test binaries", binaries.len()));
