@@ -113,7 +113,8 @@ impl Tally {
     }
 
     pub(crate) fn is_zero(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release of each `close`.
+        // ORDERING: Acquire pairs with the Release of each `close`. (So does the lock of the queue, under which zero
+        // is made and which an ending wait takes to leave: no model notices when this is weakened.)
         self.word.load(Acquire) == 0
     }
 

@@ -39,19 +39,20 @@ fn what_is_refused_never_reaches_the_inner_allocator() {
 }
 
 #[test]
-fn threads_never_hold_more_than_the_limit_and_one_of_them_always_gets_on() {
+fn threads_never_hold_more_than_the_limit_and_all_of_them_get_on() {
     const THREADS: usize = 3;
     let limited = Limited::new(Global, 2 * 64);
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                let mut given = 0;
                 for _ in 0..2_000 {
                     let mut bytes: Vec<u8, _> = Vec::new_in(&limited);
-                    given += usize::from(bytes.try_reserve_exact(64).is_ok());
+                    // Two others have it all; the system may have stopped them just then.
+                    while bytes.try_reserve_exact(64).is_err() {
+                        std::thread::yield_now();
+                    }
                     assert!(limited.live_bytes() <= limited.limit());
                 }
-                assert!(given > 0);
             });
         }
     });

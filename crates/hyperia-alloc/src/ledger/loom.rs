@@ -329,3 +329,31 @@ fn a_late_wake_up_ends_no_later_wait() {
         |waiting| waiting.state.is_drained(),
     );
 }
+
+/// Catches a zero that does not carry what the freeing thread did when nobody is told of it: a free inside the
+/// global allocator takes no lock. Floor: the free before, between and after the steps of a collapse.
+#[test]
+fn a_free_that_tells_nobody_is_seen_with_what_came_before_it() {
+    model_roles::<State>(
+        "ledger: free in the global allocator | poll",
+        6,
+        || with_blocks(&[0]),
+        &[
+            |state| {
+                // SAFETY: nobody else touches the block before its free is seen.
+                state.blocks[0].0.with_mut(|block| unsafe { *block = 1 });
+                sit(Some(1));
+                state.ledger.close(10, false);
+            },
+            |state| {
+                let mut drained = Box::pin(state.drained());
+                for _ in 0..2 {
+                    if poll_once(drained.as_mut(), Waker::noop()).is_ready() {
+                        return state.reuse(1);
+                    }
+                }
+            },
+        ],
+        |state| state.is_drained(),
+    );
+}
