@@ -3,6 +3,8 @@
 use core::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use hyperia_wait::WaitQueue;
+
 /// Where blocks and bytes are counted.
 pub(crate) trait Account {
     /// What `opened` needs to know of the `open` or `extend` it belongs to.
@@ -81,9 +83,21 @@ pub(crate) fn resize<C: Account, T>(
     Some(block)
 }
 
+/// Runs `makes_zero`, which says whether nothing is live then; with `wakes` in one step with waking those who wait
+/// for that.
+pub(crate) fn make_zero(queue: &WaitQueue, wakes: bool, makes_zero: impl FnOnce() -> bool) {
+    if wakes {
+        quietly(|| {
+            queue.notify_all_if(makes_zero);
+        });
+    } else {
+        makes_zero();
+    }
+}
+
 /// Runs wakers, which may panic: the caller, a deallocation, must not. The panic was reported by the
 /// panic hook; its payload is dropped, or leaked if that panics again.
-pub(crate) fn quietly(wake: impl FnOnce()) {
+fn quietly(wake: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(wake))
         && let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
     {

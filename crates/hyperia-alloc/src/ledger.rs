@@ -40,9 +40,9 @@
 //! makes zero, then notifies: see `WaitQueue` for why one of them sees the other.
 //!
 //! # Progress
-//! Counting: wait-free while striped, lock-free while collapsed. The end of a wait's first poll, its end and the
-//! readings take a lock, held for a few operations per stripe; counting never does, except that the free which
-//! makes zero wakes. A thread that is stopped in the middle of an operation delays nobody; what it is about to
+//! Counting: wait-free while striped, lock-free while collapsed, but for the free that makes zero, which takes the
+//! lock of the queue and wakes. The end of a wait's first poll, its end and the readings take a lock of their own,
+//! held for a few operations per stripe; counting never does. A thread that is stopped in the middle of an operation delays nobody; what it is about to
 //! free is live until it goes on.
 //!
 //! # Cost
@@ -64,7 +64,7 @@ use core::fmt;
 use hyperia_asymmetric::{SEATS, fence_heavy, seat};
 use hyperia_wait::WaitQueue;
 
-use crate::account::{Account, quietly};
+use crate::account::{Account, make_zero};
 use crate::padded::Padded;
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicU64, Lock};
@@ -76,13 +76,14 @@ const ALL_BIASES: u64 = BIAS * STRIPES as u64;
 
 pub(crate) struct Ledger {
     stripes: [Padded<Stripe>; STRIPES],
-    shared: Padded<Shared>,
+    shared: Padded<Common>,
     /// Invariant 4.
     waiting: Lock<usize>,
     pub(crate) queue: WaitQueue,
 }
 
-struct Shared {
+/// What all threads count in, if they must.
+struct Common {
     /// See the header.
     blocks: AtomicU64,
     /// Bytes of threads without a stripe.
@@ -91,12 +92,19 @@ struct Shared {
     peak: AtomicU64,
 }
 
+impl Common {
+    fn count_bytes(&self, bytes: u64) {
+        // ORDERING: a sum for readers who are content with what they have seen by other ways.
+        self.bytes.fetch_add(bytes, Relaxed);
+    }
+}
+
 impl Ledger {
     #[cfg(not(hyperia_loom))]
     pub(crate) const fn new() -> Self {
         Self {
             stripes: [const { Padded(Stripe::new()) }; STRIPES],
-            shared: Padded(Shared {
+            shared: Padded(Common {
                 blocks: AtomicU64::new(ALL_BIASES),
                 bytes: AtomicU64::new(0),
                 peak: AtomicU64::new(0),
@@ -110,7 +118,7 @@ impl Ledger {
     pub(crate) fn new() -> Self {
         Self {
             stripes: core::array::from_fn(|_| Padded(Stripe::new())),
-            shared: Padded(Shared {
+            shared: Padded(Common {
                 blocks: AtomicU64::new(ALL_BIASES),
                 bytes: AtomicU64::new(0),
                 peak: AtomicU64::new(0),
@@ -143,22 +151,22 @@ impl Ledger {
     /// For threads without a stripe.
     #[cold]
     fn count_in_shared(&self, blocks: u64, bytes: u64, wakes: bool) {
-        // ORDERING: a sum for readers who are content with what they have seen by other ways.
-        self.shared.bytes.fetch_add(bytes, Relaxed);
+        self.shared.count_bytes(bytes);
         self.add(blocks, wakes);
     }
 
     /// For an operation that found the stripe of its thread not open.
     #[cold]
     fn settle(&self, stripe: &Stripe, wakes: bool) {
-        let due = stripe.settle();
-        if due != 0 {
-            self.add(due, wakes);
-        }
+        self.add(stripe.settle(), wakes);
     }
 
-    /// Adds to the shared word. If that makes zero, and `wakes`, wakes those who have waited since before.
+    /// Adds to the shared word, unless it is nothing. If that makes zero, and `wakes`, wakes those who have waited
+    /// since before.
     fn add(&self, change: u64, wakes: bool) {
+        if change == 0 {
+            return;
+        }
         // ORDERING: a guess, checked by the compare-exchange; a stale one goes to `add_last` in vain.
         let mut blocks = self.shared.blocks.load(Relaxed);
         while blocks.wrapping_add(change) != 0 {
@@ -178,29 +186,19 @@ impl Ledger {
 
     #[cold]
     fn add_last(&self, change: u64, wakes: bool) {
-        let makes_zero = || {
+        make_zero(&self.queue, wakes, || {
             // ORDERING: Release as in `add`, for `is_zero`; Acquire pairs with the Release of the additions before
             // this one, whose frees it tells of.
             let before = self.shared.blocks.fetch_add(change, AcqRel);
             before.wrapping_add(change) == 0
-        };
-        if wakes {
-            quietly(|| {
-                self.queue.notify_all_if(makes_zero);
-            });
-        } else {
-            makes_zero();
-        }
+        });
     }
 
     #[inline]
     fn count_bytes(&self, bytes: u64) {
         match self.own() {
             Some(stripe) => stripe.count_bytes(bytes),
-            None => {
-                // ORDERING: as in `count_in_shared`.
-                self.shared.bytes.fetch_add(bytes, Relaxed);
-            }
+            None => self.shared.count_bytes(bytes),
         }
     }
 
@@ -295,8 +293,8 @@ impl Account for Ledger {
 
     #[inline]
     fn open(&self, bytes: usize) -> Option<()> {
-        // Does not make zero: what is live is one block more.
-        self.count(ONE, bytes as u64, true);
+        // Makes no zero, and so wakes nobody: what is live is one block more.
+        self.count(ONE, bytes as u64, false);
         Some(())
     }
 

@@ -37,7 +37,7 @@ use core::fmt;
 
 use hyperia_wait::WaitQueue;
 
-use crate::account::{Account, quietly};
+use crate::account::{Account, make_zero};
 use crate::primitive::AtomicU64;
 use crate::primitive::Ordering::*;
 
@@ -100,16 +100,11 @@ impl Tally {
     /// A block is gone that may be the last.
     #[cold]
     fn close_last(&self, bytes: usize, wakes: bool) {
-        // ORDERING: Release pairs with the Acquire of `is_zero`; Acquire with the Release of each `close` before
-        // this one, whose ends it tells of.
-        let last = || self.word.fetch_sub(one(bytes), AcqRel) == one(bytes);
-        if wakes {
-            quietly(|| {
-                self.queue.notify_all_if(last);
-            });
-        } else {
-            last();
-        }
+        make_zero(&self.queue, wakes, || {
+            // ORDERING: Release pairs with the Acquire of `is_zero`; Acquire with the Release of each `close` before
+            // this one, whose ends it tells of.
+            self.word.fetch_sub(one(bytes), AcqRel) == one(bytes)
+        });
     }
 
     pub(crate) fn is_zero(&self) -> bool {

@@ -16,7 +16,7 @@ use std::ptr::{self, NonNull};
 use std::task::Waker;
 
 use allocator_api2::alloc::{AllocError, Allocator};
-use hyperia_alloc::{Scope, Tracked};
+use hyperia_alloc::{Drained, Scope, Tracked};
 use hyperia_test::poll_once;
 use hyperia_test::progress::{Claim, Table};
 
@@ -115,87 +115,85 @@ fn others_go_on_where_the_headers_say_so() {
     table.finish();
 }
 
-fn tracked(table: &mut Table) {
-    const TYPE: &str = "Tracked";
-    let tracked = &Tracked::new(OneEach);
-    let pair = || allocate_and_free(tracked);
-    table.row(TYPE, "allocate, free", Claim::LockFree, pair);
-    let name = "alloc, dealloc (GlobalAlloc)";
-    table.row(TYPE, name, Claim::LockFree, || {
-        allocate_and_free_globally(tracked);
-    });
+/// What both have, and can be waited for.
+trait Awaitable: Allocator + Sync {
+    fn drained(&self) -> Drained<'_>;
+}
+
+impl Awaitable for Tracked<OneEach> {
+    fn drained(&self) -> Drained<'_> {
+        self.drained()
+    }
+}
+
+impl Awaitable for Scope<OneEach> {
+    fn drained(&self) -> Drained<'_> {
+        self.drained()
+    }
+}
+
+/// One poll of a wait that does not end.
+fn begin_and_end(allocator: &impl Awaitable) {
+    let poll = poll_once(pin!(allocator.drained()), Waker::noop());
+    assert!(poll.is_pending());
+}
+
+/// The rows of both. In those after the first nothing makes zero, and so nothing wakes.
+fn counted(table: &mut Table, kind: &'static str, allocator: &impl Awaitable) {
     let name = "allocate, drained waits, free that makes zero";
-    table.row(TYPE, name, Claim::Blocks, || {
-        let block = allocate(tracked);
-        let mut drained = pin!(tracked.drained());
+    table.row(kind, name, Claim::Blocks, || {
+        let block = allocate(allocator);
+        let mut drained = pin!(allocator.drained());
         let _ = poll_once(drained.as_mut(), Waker::noop());
         // SAFETY: allocated above, and not used.
-        unsafe { free(tracked, block) };
+        unsafe { free(allocator, block) };
     });
-
-    // From here on nothing makes zero, and so nothing wakes.
-    let kept = allocate(tracked);
-    let begin_and_end = || {
-        let poll = poll_once(pin!(tracked.drained()), Waker::noop());
-        assert!(poll.is_pending());
-    };
-    table.row(TYPE, "drained, begin and end", Claim::Blocks, begin_and_end);
-    table.row_of_two(
-        TYPE,
-        "allocate, free; stopped in drained",
-        Claim::LockFree,
-        begin_and_end,
-        pair,
-    );
-    table.row_of_two(
-        TYPE,
-        "drained, live_blocks; stopped in allocate, free",
-        Claim::OtherLock,
-        pair,
-        || {
-            begin_and_end();
-            assert!(tracked.live_blocks() > 0);
-        },
-    );
+    let kept = allocate(allocator);
+    let pair = || allocate_and_free(allocator);
+    let wait = || begin_and_end(allocator);
+    table.row(kind, "allocate, free", Claim::LockFree, pair);
+    table.row(kind, "drained, begin and end", Claim::Blocks, wait);
+    let name = "allocate, free; stopped in drained";
+    table.row_of_two(kind, name, Claim::LockFree, wait, pair);
     {
-        let mut drained = pin!(tracked.drained());
+        let mut drained = pin!(allocator.drained());
         assert!(poll_once(drained.as_mut(), Waker::noop()).is_pending());
         let name = "allocate, free while somebody waits";
-        table.row(TYPE, name, Claim::LockFree, pair);
+        table.row(kind, name, Claim::LockFree, pair);
     }
+    // SAFETY: allocated above, and not used.
+    unsafe { free(allocator, kept) };
+}
+
+fn tracked(table: &mut Table) {
+    const KIND: &str = "Tracked";
+    let tracked = &Tracked::new(OneEach);
+    let pair = || allocate_and_free(tracked);
+    table.row(
+        KIND,
+        "allocate, free that makes zero",
+        Claim::LockFree,
+        pair,
+    );
+    let name = "alloc, dealloc (GlobalAlloc)";
+    table.row(KIND, name, Claim::LockFree, || {
+        allocate_and_free_globally(tracked);
+    });
+    counted(table, KIND, tracked);
+    let kept = allocate(tracked);
+    let name = "drained, live_blocks; stopped in allocate, free";
+    table.row_of_two(KIND, name, Claim::OtherLock, pair, || {
+        begin_and_end(tracked);
+        assert!(tracked.live_blocks() > 0);
+    });
     // SAFETY: allocated above, and not used.
     unsafe { free(tracked, kept) };
 }
 
 fn scope(table: &mut Table) {
-    const TYPE: &str = "Scope";
+    const KIND: &str = "Scope";
     let scope = &Scope::new(OneEach);
     let pair = || allocate_and_free(scope);
-    table.row(TYPE, "allocate, free that makes zero", Claim::Blocks, pair);
-    let name = "allocate, drained waits, free that makes zero";
-    table.row(TYPE, name, Claim::Blocks, || {
-        let block = allocate(scope);
-        let mut drained = pin!(scope.drained());
-        let _ = poll_once(drained.as_mut(), Waker::noop());
-        // SAFETY: allocated above, and not used.
-        unsafe { free(scope, block) };
-    });
-
-    // From here on nothing makes zero, and so nothing wakes.
-    let kept = allocate(scope);
-    let begin_and_end = || {
-        let poll = poll_once(pin!(scope.drained()), Waker::noop());
-        assert!(poll.is_pending());
-    };
-    table.row(TYPE, "allocate, free", Claim::LockFree, pair);
-    table.row(TYPE, "drained, begin and end", Claim::Blocks, begin_and_end);
-    table.row_of_two(
-        TYPE,
-        "allocate, free; stopped in drained",
-        Claim::LockFree,
-        begin_and_end,
-        pair,
-    );
-    // SAFETY: allocated above, and not used.
-    unsafe { free(scope, kept) };
+    table.row(KIND, "allocate, free that makes zero", Claim::Blocks, pair);
+    counted(table, KIND, scope);
 }

@@ -6,7 +6,7 @@
 //!         close: somebody who needs what is in here      end_drain
 //!   OPEN ──────────────────────────────────────▶ DRAINING ─────────▶ CLOSED
 //!     ▲                                                                │
-//!     └────── reopen: the owner, after many operations without it ─────┘
+//!     └────── reopen: the owner, after many takes that went past it ───┘
 //! ```
 //! `inside` is up while the owner is in the middle of an operation. `hot` is a slot that is taken first, and
 //! before `slots[..len]` are the others, the last one on top.
@@ -39,8 +39,8 @@
 //! it goes on, and then goes back to all.
 //!
 //! # Cost
-//! 384 bytes. 0 locked instructions for the owner. A revocation is one, and a heavy fence; the owner needs at
-//! least `PATIENCE_MIN` operations, twice as many after each time, before it opens the gate again.
+//! 384 bytes. 0 locked instructions for the owner. A revocation is one, and a heavy fence; after that the owner
+//! opens the gate at its `PATIENCE_MIN`th take, after twice as many each later time.
 //!
 //! Taking and returning one object in turn is as fast as a store is seen by the next load: once, since `hot`
 //! is written without being computed from what was there. A stack alone has its length there, and needs two.
@@ -66,9 +66,9 @@ const DRAINING: u32 = 1;
 const CLOSED: u32 = 2;
 
 /// How many slots there is room for, besides the hot one.
-pub(crate) const ROOM: usize = if cfg!(hyperia_loom) { 2 } else { 44 };
+const ROOM: usize = if cfg!(hyperia_loom) { 2 } else { 44 };
 
-/// Operations of the owner after which a cache opens again for the first time.
+/// Takes of the owner after which a cache opens again for the first time.
 const PATIENCE_MIN: u32 = if cfg!(hyperia_loom) { 1 } else { 1 << 6 };
 /// The most that it grows to: the price of a heavy fence, spread over so many operations, is nothing.
 const PATIENCE_MAX: u32 = 1 << 16;
@@ -78,9 +78,9 @@ pub(crate) struct Cache<T> {
     gate: AtomicU32,
     /// The owner is in the middle of an operation. Written by the owner.
     inside: AtomicBool,
-    /// Operations until the reopening after the next one. The owner's.
+    /// Takes between a closing and the reopening. The owner's.
     patience: AtomicU32,
-    /// Operations left until the next reopening. The owner's.
+    /// Those that are left until the next reopening. The owner's.
     left: AtomicU32,
     /// See invariant 2. Null: none.
     hot: AtomicPtr<Slot<T>>,
@@ -195,8 +195,8 @@ impl<T> Cache<T> {
         }
     }
 
-    /// Counts an operation that went past the closed cache. Returns whether to try to reopen.
-    pub(crate) fn is_patience_over(&self) -> bool {
+    /// Counts a take that went past the closed cache. Returns whether to try to reopen.
+    pub(crate) fn count_down(&self) -> bool {
         // ORDERING: numbers of the owner's.
         let left = self.left.load(Relaxed).saturating_sub(1);
         // ORDERING: the owner is the only one to read it.

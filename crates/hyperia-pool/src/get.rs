@@ -101,7 +101,7 @@ impl<'a> Waiter<'a> {
             wait.set(Some(this.waiting.queue.wait()));
             let joined = wait.as_mut().as_pin_mut().map(|wait| wait.poll(cx));
             claim = if joined.is_some_and(|poll| poll.is_pending()) {
-                let claim = slots.look(this.is_robbed);
+                let claim = slots.mark_and_take(this.is_robbed);
                 if claim.is_none() {
                     this.sleeps = true;
                     return Poll::Pending;

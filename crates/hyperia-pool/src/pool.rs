@@ -86,12 +86,6 @@ pub struct Pool<T> {
     make: Make<T>,
 }
 
-// SAFETY: a pool owns its objects; what else it holds is `Send`.
-unsafe impl<T: Send> Send for Pool<T> {}
-// SAFETY: an object is reached through a slot by the one owner of it only (invariant 1 of `slot`), one
-// thread after the other: that takes `T: Send`, as in a mutex. The hooks are `Sync`.
-unsafe impl<T: Send> Sync for Pool<T> {}
-
 impl<T> Pool<T> {
     /// Creates a pool of `capacity` slots, which are filled by `make` when they are first used.
     ///
@@ -183,7 +177,7 @@ impl<T> Pool<T> {
     ///
     /// A dropped future has taken nothing. It gives up its place, and passes a wake-up that it had got on to
     /// the next. One that is *forgotten* swallows a wake-up, and if it was woken in vain before it keeps
-    /// newcomers in line.
+    /// newcomers in line; one that is forgotten while it waits keeps threads from having idle objects to themselves.
     ///
     /// # Complexity
     ///

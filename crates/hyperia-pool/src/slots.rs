@@ -37,7 +37,7 @@
 //! |---|---|---|---|---|
 //! | put → take | `add` sets a bit | `claim` clears it | the contents of the slot | `an_object_is_carried_from_hand_to_hand` |
 //! | mark → put | `mark` sets `WAITED` | `add` sees it | that the waiter is in the queue | (see below) |
-//! | reopen → wait | `is_waited_for_after_all` | `Waiting::add` | that the cache is open | `reopening_meets_a_wait`, and below |
+//! | reopen → wait | `is_waited_for` | `Waiting::add` | that the cache is open | `reopening_meets_a_wait`, and below |
 //!
 //! Mark against put needs no fence and no total order: both read-modify-write the same word. Either the put
 //! came first, and then the mark returns the free bit, or it came later, sees `WAITED` and notifies. The
@@ -52,7 +52,7 @@
 //! compare-exchanges never do either.
 //!
 //! # Progress
-//! Nobody ever waits for a thread that is stopped, but what such a thread is about to move is out of reach:
+//! Who takes or puts never waits for a thread that is stopped, but what such a thread is about to move is out of reach:
 //! the slot of a `put`, what is in the cache of an owner that is stopped *inside* an operation of some ten
 //! instructions, and what is on its way from word to cache or back. Take and put of the owner are wait-free while
 //! its cache serves. Otherwise they are lock-free; a failed attempt means that another thread took a bit of the
@@ -194,7 +194,7 @@ impl<T> Slots<T> {
         match self.own() {
             Some((_, cache)) if cache.is_open() => self.take_stocking(Some(cache)),
             Some((_, cache)) => {
-                self.count_patience(cache);
+                self.try_reopen(cache);
                 self.take_shared()
             }
             None => self.take_shared(),
@@ -288,7 +288,7 @@ impl<T> Slots<T> {
     #[inline(never)]
     fn put_into_word(&self, slot: &Slot<T>) {
         if self.add(slot) & WAITED != 0 {
-            self.tell(slot);
+            self.notify_one(slot);
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use hyperia_pool::{Pool, Pooled};
-use hyperia_test::{CountingWaker, poll_once};
+use hyperia_test::{CountingWaker, forever, poll_once};
 use hyperia_wait::Block;
 
 const CAPACITY: usize = 64;
@@ -142,4 +142,19 @@ fn objects_that_are_not_used_are_not_made() {
         assert!(two.0.is_some() && two.1.is_some());
     }
     assert_eq!(MADE.load(SeqCst), 2);
+}
+
+#[test]
+fn a_forgotten_wait_costs_the_caches_and_nothing_else() {
+    let pool: &'static Pool<u32> = forever(Pool::new(2, || 0));
+    let objects = (pool.try_get(), pool.try_get());
+    let mut forgotten = Box::pin(pool.get());
+    assert!(poll_once(forgotten.as_mut(), std::task::Waker::noop()).is_pending());
+    forever(forgotten);
+    drop(objects);
+    for _ in 0..1_000 {
+        let both = (pool.try_get(), pool.try_get());
+        assert!(both.0.is_some() && both.1.is_some() && pool.try_get().is_none());
+    }
+    assert_eq!(pool.len_idle(), 2);
 }

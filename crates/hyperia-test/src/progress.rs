@@ -25,6 +25,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::stop::with_victim;
+use crate::stress::Random;
 
 /// Stops per row, at most.
 pub const ROUNDS: usize = 300;
@@ -32,7 +33,7 @@ pub const ROUNDS: usize = 300;
 pub const CALLS: usize = 100;
 
 /// The longest that the victim runs before it is stopped, in busy steps of the one who stops it.
-const SPINS_MAX: u32 = 1 << 11;
+const SPINS_MAX: usize = 1 << 11;
 /// How often the calls are counted when they take longer than they should.
 const LOOK: Duration = Duration::from_micros(20);
 
@@ -241,7 +242,7 @@ fn measure(claim: Claim, victim: impl FnMut() + Send, other: impl FnMut() + Send
                 work: &work,
                 thread: worker.thread().clone(),
             };
-            let mut random = Random(0x9e37_79b9);
+            let mut random = Random::new(1);
             let mut counts = Counts::default();
             let limits = claim.limits();
             let start = Instant::now();
@@ -252,7 +253,7 @@ fn measure(claim: Claim, victim: impl FnMut() + Send, other: impl FnMut() + Send
                 if counts.rounds % 2 == 1 {
                     worker.go();
                 }
-                for _ in 0..random.next() % SPINS_MAX {
+                for _ in 0..random.below(SPINS_MAX) {
                     spin_loop();
                 }
                 let stopped = victim.stop();
@@ -340,17 +341,5 @@ impl Drop for Worker<'_> {
         // ORDERING: see `Work::run`.
         self.work.ends.store(true, Relaxed);
         self.thread.unpark();
-    }
-}
-
-/// Numbers without a pattern that the threads could follow (xorshift; Marsaglia, 2003).
-struct Random(u32);
-
-impl Random {
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0
     }
 }

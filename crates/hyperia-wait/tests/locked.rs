@@ -36,6 +36,9 @@ fn a_wait_queue_costs_what_it_says() {
         ("notify_all with nobody waiting", 1, &|| {
             assert_eq!(idle.notify_all(), 0);
         }),
+        ("notify_all_if with nobody waiting", 1, &|| {
+            assert_eq!(idle.notify_all_if(|| true), 0);
+        }),
         ("try_wait without a token", 0, &|| assert!(!idle.try_wait())),
         ("notify, then wait", 2, &|| {
             assert!(!idle.notify_one());

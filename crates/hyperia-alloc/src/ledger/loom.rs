@@ -46,6 +46,24 @@ fn with_blocks(stripes: &[usize]) -> State {
     }
 }
 
+/// A wait that was polled before the roles begin.
+struct Waiting {
+    state: &'static State,
+    /// Only one role uses it, so its lock is no part of the model.
+    drained: Mutex<Pin<Box<Drained<'static>>>>,
+}
+
+/// With a block allocated in each of `stripes`.
+fn waiting(stripes: &[usize]) -> Waiting {
+    let state: &'static State = Box::leak(Box::new(with_blocks(stripes)));
+    let mut drained = Box::pin(state.drained());
+    assert!(poll_once(drained.as_mut(), Waker::noop()).is_pending());
+    Waiting {
+        state,
+        drained: Mutex::new(drained),
+    }
+}
+
 impl State {
     fn drained(&self) -> Drained<'_> {
         Drained::new(Book::Ledger(&self.ledger), &self.ledger.queue)
@@ -115,23 +133,10 @@ fn a_free_happens_before_the_end_of_the_wait() {
 /// and after what each of them does.
 #[test]
 fn two_frees_happen_before_the_end_of_the_wait() {
-    struct Waiting {
-        state: &'static State,
-        // Only one role uses it, so its lock is no part of the model.
-        drained: Mutex<Pin<Box<Drained<'static>>>>,
-    }
     model_roles::<Waiting>(
         "ledger: free | free | poll again",
         20,
-        || {
-            let state: &'static State = Box::leak(Box::new(with_blocks(&[0, 0])));
-            let mut drained = Box::pin(state.drained());
-            assert!(poll_once(drained.as_mut(), Waker::noop()).is_pending());
-            Waiting {
-                state,
-                drained: Mutex::new(drained),
-            }
-        },
+        || waiting(&[0, 0]),
         &[
             |waiting| waiting.state.use_and_free(0, Some(0)),
             |waiting| waiting.state.use_and_free(1, Some(1)),
@@ -293,14 +298,9 @@ fn a_thread_without_a_seat_counts() {
 /// and after the looks of three polls.
 #[test]
 fn a_late_wake_up_ends_no_later_wait() {
-    struct Waiting {
-        state: &'static State,
-        // Only one role uses it, so its lock is no part of the model.
-        drained: Mutex<Option<Pin<Box<Drained<'static>>>>>,
-    }
     fn wait_again(waiting: &Waiting) {
         let state = waiting.state;
-        let mut first = waiting.drained.lock().unwrap().take().expect("once");
+        let mut first = waiting.drained.lock().unwrap();
         if poll_once(first.as_mut(), Waker::noop()).is_pending() {
             return;
         }
@@ -316,17 +316,17 @@ fn a_late_wake_up_ends_no_later_wait() {
     model_roles::<Waiting>(
         "ledger: free | poll again, allocate, wait",
         6,
-        || {
-            let state: &'static State = Box::leak(Box::new(with_blocks(&[0])));
-            let mut drained = Box::pin(state.drained());
-            assert!(poll_once(drained.as_mut(), Waker::noop()).is_pending());
-            Waiting {
-                state,
-                drained: Mutex::new(Some(drained)),
-            }
-        },
+        || waiting(&[0]),
         &[|waiting| waiting.state.use_and_free(0, Some(0)), wait_again],
-        |waiting| waiting.state.is_drained(),
+        |waiting| {
+            let mut first = waiting.drained.lock().unwrap();
+            assert!(
+                first.is_terminated() || poll_once(first.as_mut(), Waker::noop()).is_ready(),
+                "never"
+            );
+            drop(first);
+            waiting.state.is_drained();
+        },
     );
 }
 

@@ -28,7 +28,7 @@ impl<T> Slots<T> {
             unsafe { Claim::new(self, slot.as_ref()) }
         });
         if !cache.is_open() {
-            self.tell_many(self.drain(cache));
+            self.notify_many(self.drain(cache));
         }
         claim
     }
@@ -57,32 +57,34 @@ impl<T> Slots<T> {
     /// As `put_cached`, for a cache that was found closed, with a slot if that was not kept.
     #[cold]
     fn put_closed(&self, cache: &Cache<T>, slot: Option<&Slot<T>>) -> bool {
-        let mut untold = self.drain(cache);
-        if untold == 0 {
+        let mut due = self.drain(cache);
+        if due == 0 {
+            // As a rule. A slot that was not kept goes the way of all slots, which also takes old marks away.
             return slot.is_none();
         }
+        // Wakers are user code: first everything is put where it belongs.
         if let Some(slot) = slot {
-            untold += self.add_drained(slot);
+            due += self.add_drained(slot);
         }
-        self.tell_many(untold);
+        self.notify_many(due);
         true
     }
 
     /// Puts slots, which this thread has claimed, into its cache: the lowest on top, since those were used before.
     pub(super) fn stock(&self, cache: &Cache<T>, index: usize, mut bits: usize) {
-        let mut untold = 0;
+        let mut due = 0;
         while bits != 0 {
             let highest = usize::BITS - 1 - bits.leading_zeros();
             let slot = self.claimed(index, highest);
             if !cache.stock(NonNull::from(slot)) {
-                untold += self.add_drained(slot);
+                due += self.add_drained(slot);
             }
             bits &= !(1 << highest);
         }
         if !cache.is_open() {
-            untold += self.drain(cache);
+            due += self.drain(cache);
         }
-        self.tell_many(untold);
+        self.notify_many(due);
     }
 
     /// Brings what is in the caches that `wanted` picks to the words, and closes them. Returns whether there were
@@ -100,25 +102,25 @@ impl<T> Slots<T> {
         // ORDERING: the gates were closed, then `inside` is read; the light fences of `Cache` stand between
         // the same two.
         fence_heavy();
-        let mut untold = 0;
+        let mut due = 0;
         while closed != 0 {
             let cache = &self.caches[closed.trailing_zeros() as usize];
             // SAFETY: a slot of these (invariant 4 of `cache`) is alive.
-            cache.drain_revoked(|slot| untold += self.add_drained(unsafe { slot.as_ref() }));
+            cache.drain_revoked(|slot| due += self.add_drained(unsafe { slot.as_ref() }));
             cache.end_drain();
             closed &= closed - 1;
         }
-        self.tell_many(untold);
+        self.notify_many(due);
         true
     }
 
     /// For the owner, which found its cache closed. Returns how many notifications are due.
     #[cold]
     fn drain(&self, cache: &Cache<T>) -> usize {
-        let mut untold = 0;
+        let mut due = 0;
         // SAFETY: as in `revoke`.
-        cache.drain(|slot| untold += self.add_drained(unsafe { slot.as_ref() }));
-        untold
+        cache.drain(|slot| due += self.add_drained(unsafe { slot.as_ref() }));
+        due
     }
 
     /// Puts a slot that nobody has any more into its word. Returns how many notifications are due for it: not before
@@ -128,11 +130,11 @@ impl<T> Slots<T> {
     }
 
     /// For the owner, whose cache is closed: opens it again at last, if nobody waits.
-    pub(super) fn count_patience(&self, cache: &Cache<T>) {
-        if cache.is_patience_over()
-            && !self.is_waited_for()
+    pub(super) fn try_reopen(&self, cache: &Cache<T>) {
+        if cache.count_down()
+            && !self.seems_waited_for()
             && cache.reopen()
-            && self.is_waited_for_after_all()
+            && self.is_waited_for()
             && cache.close()
         {
             // It is empty still.

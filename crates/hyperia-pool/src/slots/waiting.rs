@@ -33,8 +33,8 @@ impl Waiting {
 
     /// Somebody has found nothing, and is about to join the queue.
     pub(crate) fn add(&self) {
-        // ORDERING: Acquire pairs with the Release of `is_waited_for_after_all`: an owner that has opened its
-        // cache and did not see this is seen by `look`, which closes it.
+        // ORDERING: Acquire pairs with the Release of `is_waited_for`: an owner that has opened its
+        // cache and did not see this is seen by `mark_and_take`, which closes it.
         self.count.fetch_add(1, Acquire);
     }
 
@@ -66,7 +66,7 @@ impl<T> Slots<T> {
     /// For one who is counted as waiting and has joined the queue: marks all words, and takes what it finds on
     /// the way or in a cache. Someone who was not robbed leaves it to the head of the queue while others were.
     #[cold]
-    pub(crate) fn look(&self, is_robbed: bool) -> Option<Claim<'_, T>> {
+    pub(crate) fn mark_and_take(&self, is_robbed: bool) -> Option<Claim<'_, T>> {
         let leave = !is_robbed && self.any_robbed();
         let mut left = 0;
         for index in self.indexes() {
@@ -78,7 +78,7 @@ impl<T> Slots<T> {
             }
         }
         // May reach the caller's own wait, which is polled again then.
-        self.tell_many(left);
+        self.notify_many(left);
         // What is in a cache comes to a word, which tells of it. From here on no cache is open.
         self.revoke(|_| true);
         if leave {
@@ -103,20 +103,20 @@ impl<T> Slots<T> {
     }
 
     /// Whether somebody waits, as a hint.
-    pub(super) fn is_waited_for(&self) -> bool {
+    pub(super) fn seems_waited_for(&self) -> bool {
         // ORDERING: a hint that saves an opening in vain.
         self.waiting.count.load(Relaxed) != 0
     }
 
     /// Whether somebody waits, exactly: who does not show here sees what the caller has done before.
-    pub(super) fn is_waited_for_after_all(&self) -> bool {
+    pub(super) fn is_waited_for(&self) -> bool {
         // ORDERING: Release pairs with the Acquire of a `Waiting::add` that comes later. One that came before
         // is seen, by the order of the changes of this number alone.
         self.waiting.count.fetch_add(0, Release) != 0
     }
 
     /// Wakes as many as there are slots that came back to marked words.
-    pub(super) fn tell_many(&self, count: usize) {
+    pub(super) fn notify_many(&self, count: usize) {
         if count > 0 {
             self.waiting.queue.notify_many(count);
         }
@@ -124,7 +124,7 @@ impl<T> Slots<T> {
 
     /// A slot came back to a word where somebody may wait.
     #[cold]
-    pub(super) fn tell(&self, slot: &Slot<T>) {
+    pub(super) fn notify_one(&self, slot: &Slot<T>) {
         /// Takes back an unmarking that came too early, also if the waker of the one who was there panics.
         struct MarkAgain<'a, T>(&'a Slots<T>, usize);
         impl<T> Drop for MarkAgain<'_, T> {
@@ -132,7 +132,7 @@ impl<T> Slots<T> {
                 let Self(slots, index) = *self;
                 let word = slots.mark(index);
                 // What came back meanwhile told nobody.
-                slots.tell_many((word & !WAITED).count_ones() as usize);
+                slots.notify_many((word & !WAITED).count_ones() as usize);
             }
         }
 
