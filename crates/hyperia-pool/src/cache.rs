@@ -241,10 +241,13 @@ impl<T> Cache<T> {
     /// Moves the gate from open to draining: then `end_drain` is due, and `drain_revoked` before it, behind a
     /// heavy fence. `false`: it was not open.
     pub(crate) fn close(&self) -> bool {
-        // ORDERING: what this side sees of `inside` comes after the heavy fence.
-        self.gate
-            .compare_exchange(OPEN, DRAINING, Relaxed, Relaxed)
-            .is_ok()
+        // ORDERING: a look that saves the attempt. Who waits does not miss an open gate (see `Waiting::add`).
+        self.gate.load(Relaxed) == OPEN
+            // ORDERING: what this side sees of `inside` comes after the heavy fence.
+            && self
+                .gate
+                .compare_exchange(OPEN, DRAINING, Relaxed, Relaxed)
+                .is_ok()
     }
 
     /// Takes out everything, or nothing if the owner is inside: that one does it then.

@@ -182,7 +182,7 @@ impl<T> Pool<T> {
     /// # Complexity
     ///
     /// As [`try_get`](Self::try_get) if there is an object; otherwise one locked instruction per word and per
-    /// cache, a few for the queue, and a system call if a thread had idle objects to itself. Never allocates for
+    /// open cache of a thread, a few for the queue, and a system call if there was one. Never allocates for
     /// waiting. While somebody waits, taking and returning are one locked instruction each.
     pub fn get(&self) -> Get<'_, T> {
         Get::new(self)

@@ -70,7 +70,7 @@
 //! # Cost
 //! 128 bytes per word, 384 per cache, and 128 for all who wait. Locked instructions: none for what a thread
 //! takes and returns, as long as nobody else needs it; otherwise a take is one, a put is one. Stocking is one
-//! for up to 16 slots. Joining is one per word and per cache and three, and a heavy fence if a cache was open.
+//! for up to 16 slots. Joining is one per word and per open cache and three, and a heavy fence if there was one.
 //! No allocation after construction.
 //!
 //! # Sources
@@ -97,7 +97,7 @@ use crate::slot::{NOBODY, Owned, Slot};
 const WAITED: usize = 1 << (usize::BITS - 1);
 /// Slots per word, at most.
 const SLOTS_MAX: usize = usize::BITS as usize / 2;
-/// Slots per word, or per cache, that make one worth cache lines of its own.
+/// Slots per word that make one worth cache lines of its own.
 const SLOTS_MIN: usize = 8;
 /// Caches per thread that can run at once: others, that sleep most of the time, have seats as well.
 const CACHES_PER_THREAD: usize = 2;
@@ -131,16 +131,19 @@ pub(crate) struct Claim<'a, T> {
 }
 
 impl<T> Slots<T> {
-    /// `capacity` empty slots, all free, with as many words and caches as the machine and the capacity make
-    /// worth while.
+    /// `capacity` empty slots, all free, with as many caches as the machine, and as many words as that and the
+    /// capacity make worth while.
     pub(crate) fn new(capacity: usize) -> Self {
         let threads = parallelism();
-        let most = capacity.div_ceil(SLOTS_MIN);
-        let caches = (CACHES_PER_THREAD * threads).min(most).min(SEATS);
-        let slots_each = capacity
-            .div_ceil(threads.min(most))
-            .min(SLOTS_MAX)
-            .next_power_of_two();
+        // Nobody knows on which seats the threads will sit that use the pool, however small it is.
+        // Without `std` they sit on none.
+        let caches = if cfg!(feature = "std") {
+            (CACHES_PER_THREAD * threads).min(SEATS)
+        } else {
+            0
+        };
+        let words = threads.min(capacity.div_ceil(SLOTS_MIN));
+        let slots_each = capacity.div_ceil(words).min(SLOTS_MAX).next_power_of_two();
         Self::with_shape(capacity, slots_each, caches)
     }
 

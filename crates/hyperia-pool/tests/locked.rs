@@ -60,7 +60,7 @@ fn a_pool_that_is_waited_for_costs_what_it_says() {
         }),
         (
             "take, get that waits, return that wakes, get, return",
-            14,
+            13,
             &|| {
                 let object = single.try_get();
                 let mut get = pin!(single.get());

@@ -1,6 +1,6 @@
 //! The waits of this crate inside the combinators of `futures`: joined, selected, fused, in a set that polls
 //! only what was woken.
-#![cfg(not(hyperia_loom))]
+#![cfg(all(feature = "std", not(hyperia_loom)))]
 
 use std::pin::pin;
 use std::task::Poll;

@@ -1,4 +1,6 @@
-//! no_std crates in a static library without std: the one build where a leaked std is an error.
+//! no_std crates in a static library without std, the one build where a leaked std is an error; and their tests
+//! without the feature.
+use super::cases::{DEADLINE, build_and_run};
 use super::{Context, check};
 use crate::report::Tally;
 use crate::workspace::Package;
@@ -32,7 +34,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 }
 "#;
 
-/// One static library with all of them: it fails as soon as one of them brings std.
+/// One static library with all of them: it fails as soon as one of them brings std. Then their tests.
 pub(super) fn no_std(context: &Context<'_>, tally: &mut Tally<'_>) {
     let crates: Vec<_> = context
         .workspace
@@ -53,6 +55,20 @@ pub(super) fn no_std(context: &Context<'_>, tally: &mut Tally<'_>) {
         .arg(folder.join("Cargo.toml"))
         .env("CARGO_TARGET_DIR", folder.join("target"));
     check(&mut command, tally, "static library without std");
+    // What is different without it is tested without it.
+    for package in crates {
+        let name = package.name.as_str();
+        let args = [
+            "test",
+            "-p",
+            name,
+            "--no-default-features",
+            "--lib",
+            "--tests",
+        ];
+        let mut command = context.workspace.cargo(&args);
+        build_and_run(&mut command, &[], &[], DEADLINE, tally);
+    }
 }
 
 fn write(folder: &Path, root: &Path, crates: &[&Package]) -> std::io::Result<()> {
