@@ -15,7 +15,7 @@ use std::cell::Cell;
 thread_local! {
     // Constant and without a destructor: reading it never allocates and never runs code of ours,
     // so it may be used from inside the allocator, at any time in a thread's life.
-    static COUNTS: Cell<Counts> = const { Cell::new(Counts { allocations: 0, deallocations: 0, bytes: 0 }) };
+    static COUNTS: Cell<Counts> = const { Cell::new(Counts { allocations: 0, deallocations: 0, bytes: 0, held: 0 }) };
 }
 
 /// What one thread asked of the allocator.
@@ -27,6 +27,8 @@ pub struct Counts {
     pub deallocations: usize,
     /// Bytes asked for; a move to another size counts its new size.
     pub bytes: usize,
+    /// Bytes that were given out less those that were given back.
+    pub held: isize,
 }
 
 /// The system's allocator, counted per thread.
@@ -53,6 +55,7 @@ pub fn count<R>(f: impl FnOnce() -> R) -> (R, Counts) {
         allocations: after.allocations - before.allocations,
         deallocations: after.deallocations - before.deallocations,
         bytes: after.bytes - before.bytes,
+        held: after.held - before.held,
     };
     (result, counts)
 }
@@ -61,6 +64,13 @@ fn allocated(bytes: usize) {
     let mut counts = COUNTS.get();
     counts.allocations += 1;
     counts.bytes += bytes;
+    counts.held += bytes as isize;
+    COUNTS.set(counts);
+}
+
+fn freed(bytes: usize) {
+    let mut counts = COUNTS.get();
+    counts.held -= bytes as isize;
     COUNTS.set(counts);
 }
 
@@ -81,6 +91,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         allocated(size);
+        freed(layout.size());
         // SAFETY: the caller's contract is `System`'s, and `block` came from it.
         unsafe { System.realloc(block, layout, size) }
     }
@@ -89,6 +100,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
         let mut counts = COUNTS.get();
         counts.deallocations += 1;
         COUNTS.set(counts);
+        freed(layout.size());
         // SAFETY: the caller's contract is `System`'s, and `block` came from it.
         unsafe { System.dealloc(block, layout) }
     }

@@ -13,7 +13,8 @@ fn a_box_is_one_allocation_and_one_deallocation() {
         Counts {
             allocations: 1,
             deallocations: 1,
-            bytes: 8
+            bytes: 8,
+            held: 0
         }
     );
 }
@@ -26,7 +27,8 @@ fn nothing_is_nothing() {
         Counts {
             allocations: 0,
             deallocations: 0,
-            bytes: 0
+            bytes: 0,
+            held: 0
         }
     );
 }
@@ -36,8 +38,13 @@ fn growing_counts_as_an_allocation() {
     let mut vec = black_box(Vec::<u8>::with_capacity(8));
     let ((), counts) = alloc::count(|| vec.reserve_exact(100));
     assert_eq!(
-        (counts.allocations, counts.deallocations, counts.bytes),
-        (1, 0, 100)
+        (
+            counts.allocations,
+            counts.deallocations,
+            counts.bytes,
+            counts.held
+        ),
+        (1, 0, 100, 92)
     );
     let (zeroed, counts) = alloc::count(|| black_box(vec![0_u8; 32]));
     assert_eq!((zeroed.len(), counts.allocations), (32, 1));
