@@ -7,6 +7,7 @@
 //! | [`Source`] | a registered descriptor: await readiness, try, poll |
 //! | [`Readiness`] | the future of a wait |
 //! | [`Ready`], [`Direction`] | what is ready, and as of when |
+//! | [`TimerSlack`] | how late the kernel may end this thread's waits |
 //! | [`ReactorGone`] | why a wait ends when the reactor is dropped |
 //!
 //! Nothing here starts a thread, and nothing is global: two reactors do not know of each other. Futures
@@ -37,6 +38,7 @@ mod slot;
 mod slots;
 mod source;
 mod sys;
+mod timer_slack;
 mod wakeup;
 
 pub use error::ReactorGone;
@@ -45,6 +47,7 @@ pub use reactor::Reactor;
 pub use readiness::{Direction, Ready};
 pub use registration::Readiness;
 pub use source::Source;
+pub use timer_slack::TimerSlack;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -6,7 +6,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 use futures_core::FusedFuture;
-use hyperia_reactor::{Direction, Handle, Reactor, ReactorGone, Readiness, Ready, Source};
+use hyperia_reactor::{
+    Direction, Handle, Reactor, ReactorGone, Readiness, Ready, Source, TimerSlack,
+};
 
 /// A descriptor that may not leave its thread.
 struct Local(
@@ -32,6 +34,7 @@ fn auto_traits() {
         Ready:                   true  true  true;
         Direction:               true  true  true;
         ReactorGone:             true  true  true;
+        TimerSlack:              false false true;
     }
 }
 
