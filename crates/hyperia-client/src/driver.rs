@@ -89,7 +89,7 @@ pub struct Driver<M: AsRef<[u8]>, C: Connector = TcpConnector> {
     mask: Arc<Mask>,
     wakers: Vec<Waker>,
     timers: Timers,
-    sleep: Pin<Box<Sleep>>,
+    sleep: Pin<Box<Sleep<'static>>>,
     random: Random,
     now: Duration,
     /// Places to be looked at.
@@ -124,7 +124,7 @@ impl<M: AsRef<[u8]>, C: Connector> Driver<M, C> {
             connector,
             wakers: mask.wakers(places),
             mask,
-            sleep: Box::pin(timers.sleep_until(Duration::MAX)),
+            sleep: Box::pin(timers.sleep_until(Duration::MAX).into_owned()),
             timers: timers.clone(),
             random: Random(seed),
             now: Duration::ZERO,

@@ -6,8 +6,8 @@ use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use hyperia_executor::{LocalExecutor, LocalSpawner, Spawner, Task};
-use hyperia_reactor::{Handle, Reactor};
-use hyperia_timer::{Clock, MonotonicClock, Timers};
+use hyperia_reactor::{Handle, Reactor, TimerSlack};
+use hyperia_timer::{Clock, Local, MonotonicClock, Timers};
 use std::io;
 use std::sync::Arc;
 
@@ -55,6 +55,8 @@ pub struct EventLoop {
     reactor: Reactor,
     handle: LoopHandle,
     main: Arc<MainWaker>,
+    /// `None`: as the thread has it.
+    slack: Option<Duration>,
 }
 
 impl EventLoop {
@@ -63,7 +65,8 @@ impl EventLoop {
     /// # Errors
     /// If the process is out of descriptors or memory; it needs two descriptors.
     pub fn new() -> io::Result<Self> {
-        Self::with_clock(MonotonicClock::new())
+        let clock = MonotonicClock::new();
+        Self::with_clocks(clock, clock)
     }
 
     /// Makes a loop on another clock, such as a `ManualClock` in tests.
@@ -75,12 +78,19 @@ impl EventLoop {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_clock(clock: impl Clock) -> io::Result<Self> {
+        let clock = Arc::new(clock);
+        Self::with_clocks(Arc::clone(&clock), clock)
+    }
+
+    /// Two that show the same time.
+    fn with_clocks(clock: impl Clock, local: impl Clock) -> io::Result<Self> {
         let reactor = Reactor::new()?;
         let waker = Waker::from(Arc::new(LoopWaker::new(reactor.waker())));
         let executor = LocalExecutor::new(waker.clone());
         let handle = LoopHandle {
             reactor: reactor.handle(),
-            timers: Timers::new(clock, waker),
+            timers: Timers::new(clock, waker.clone()),
+            local_timers: Timers::new_local(local, waker),
             spawner: executor.local_spawner(),
             remote: executor.spawner(),
         };
@@ -90,7 +100,23 @@ impl EventLoop {
             reactor,
             handle,
             main,
+            slack: None,
         })
+    }
+
+    /// Sets how late the kernel may end this loop's waits, for all further calls of
+    /// [`block_on`](Self::block_on): see [`TimerSlack`]. By default it is left as it is, which is 50
+    /// microseconds for most threads; a nanosecond makes sleeps as exact as the machine can.
+    ///
+    /// # Errors
+    /// If the kernel does not let this thread set it; nothing has changed then.
+    ///
+    /// # Complexity
+    /// Three system calls more per call of `block_on`, none per turn.
+    pub fn set_timer_slack(&mut self, slack: Duration) -> io::Result<()> {
+        drop(TimerSlack::set(slack)?);
+        self.slack = Some(slack);
+        Ok(())
     }
 
     /// What sockets, sleeps and tasks are made with.
@@ -115,13 +141,17 @@ impl EventLoop {
     ///
     /// # Panics
     /// If `future` does, or a waker of something else than a task of this loop, or if the kernel refuses
-    /// to wait, which it has no reason to. The loop may be used further.
+    /// to wait, which it has no reason to, or to set the timer slack, which it then has allowed before. The loop may be used further.
     ///
     /// # Complexity
     /// No system call but one wait per turn; a loop that has nothing to do makes none beside the one that
     /// it sleeps in. No allocation.
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         let _driving = hyperia_wait::driving();
+        let _slack = self.slack.map(|slack| match TimerSlack::set(slack) {
+            Ok(set) => set,
+            Err(error) => panic!("the timer slack cannot be set: {error}"),
+        });
         let mut future = pin!(future);
         let waker = Waker::from(Arc::clone(&self.main));
         let mut cx = Context::from_waker(&waker);
@@ -142,12 +172,17 @@ impl EventLoop {
                 }
             }
             // 2. How long there is nothing else to do.
-            let timers = self.handle.timers();
+            let (timers, local) = (self.handle.timers(), self.handle.local_timers());
             let timeout = if busy {
                 Some(Duration::ZERO)
             } else {
-                let deadline = timers.next_deadline();
-                deadline.map(|deadline| deadline.saturating_sub(timers.now()))
+                let deadlines = timers
+                    .next_deadline()
+                    .into_iter()
+                    .chain(local.next_deadline());
+                deadlines
+                    .min()
+                    .map(|deadline| deadline.saturating_sub(timers.now()))
             };
             // 3. Until then, I/O and whatever other threads bring.
             if let Err(error) = self.reactor.poll(timeout) {
@@ -157,7 +192,9 @@ impl EventLoop {
             //    and the clock need not be read. What is due and left over makes the next deadline one
             //    that has passed.
             if timeout.is_some() {
-                timers.advance(timers.now());
+                let now = timers.now();
+                timers.advance(now);
+                local.advance(now);
             }
         }
     }
@@ -182,6 +219,7 @@ impl fmt::Debug for EventLoop {
 pub struct LoopHandle {
     reactor: Handle,
     timers: Timers,
+    local_timers: Timers<Local>,
     spawner: LocalSpawner,
     remote: Spawner,
 }
@@ -192,9 +230,14 @@ impl LoopHandle {
         &self.reactor
     }
 
-    /// Makes sleeps and timeouts.
+    /// Makes sleeps and timeouts for any thread.
     pub fn timers(&self) -> &Timers {
         &self.timers
+    }
+
+    /// Makes sleeps and timeouts that stay on this thread, and need no lock.
+    pub fn local_timers(&self) -> &Timers<Local> {
+        &self.local_timers
     }
 
     /// Spawns a future onto the loop; it need not be `Send`.

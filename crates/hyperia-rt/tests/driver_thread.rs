@@ -166,7 +166,7 @@ fn a_driver_dropped_by_a_waker_on_its_own_thread_does_not_wait_for_itself() {
     let driver = DriverThread::spawn_with("own-thread", hyperia_timer::MonotonicClock::new());
     let driver = driver.unwrap();
     let (told, tells) = channel();
-    let mut sleep = Box::pin(driver.timers().sleep(Duration::from_millis(1)));
+    let mut sleep = Box::pin(driver.timers().sleep(Duration::from_millis(1)).into_owned());
     let dropper = Arc::new(DropDriver {
         driver: Mutex::new(None),
         told: Mutex::new(told),

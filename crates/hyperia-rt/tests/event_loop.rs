@@ -156,7 +156,7 @@ fn thousands_of_sleeps_that_are_due_at_once_all_end() {
     let mut event_loop = EventLoop::with_clock(clock.clone()).unwrap();
     let handle = event_loop.handle().clone();
     let tasks: Vec<_> = (0..SLEEPS)
-        .map(|_| handle.spawn(handle.timers().sleep_until(SECOND)))
+        .map(|_| handle.spawn(handle.timers().sleep_until(SECOND).into_owned()))
         .collect();
     event_loop.block_on(async {
         // More turns than it takes to poll each of them once.
@@ -169,6 +169,84 @@ fn thousands_of_sleeps_that_are_due_at_once_all_end() {
             task.await;
         }
     });
+}
+
+#[test]
+fn sleeps_of_both_kinds_are_waited_for() {
+    let clock = ManualClock::new();
+    let mut event_loop = EventLoop::with_clock(clock.clone()).unwrap();
+    let handle = event_loop.handle().clone();
+    let order = Rc::new(RefCell::new(Vec::new()));
+    let tasks: Vec<_> = (1..=6_u32)
+        .map(|number| {
+            let (handle, order) = (handle.clone(), Rc::clone(&order));
+            event_loop.spawn(async move {
+                match number % 2 {
+                    0 => handle.timers().sleep(number * SECOND).await,
+                    _ => handle.local_timers().sleep(number * SECOND).await,
+                }
+                order.borrow_mut().push(number);
+            })
+        })
+        .collect();
+    event_loop.block_on(async {
+        for number in 0..6 {
+            for _ in 0..100 {
+                yield_now().await;
+            }
+            assert_eq!(order.borrow().len(), number);
+            clock.advance(SECOND);
+        }
+        for task in tasks {
+            task.await;
+        }
+    });
+    assert_eq!(*order.borrow(), [1, 2, 3, 4, 5, 6]);
+}
+
+/// Nothing else would end the wait: real time, and the loop asleep.
+#[test]
+fn a_loop_that_sleeps_wakes_for_either_kind() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let handle = event_loop.handle().clone();
+    let begun = std::time::Instant::now();
+    event_loop.block_on(async {
+        let mut far = pin!(handle.timers().sleep(1000 * SECOND));
+        let mut local_far = pin!(handle.local_timers().sleep(1000 * SECOND));
+        poll_fn(|cx| {
+            assert!(far.as_mut().poll(cx).is_pending());
+            assert!(local_far.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        handle.local_timers().sleep(Duration::from_millis(2)).await;
+        handle.timers().sleep(Duration::from_millis(2)).await;
+    });
+    assert!(begun.elapsed() >= Duration::from_millis(4));
+}
+
+#[test]
+fn the_timer_slack_is_set_while_the_loop_runs() {
+    use hyperia_reactor::TimerSlack;
+    let before = TimerSlack::current().unwrap();
+    let mut event_loop = EventLoop::new().unwrap();
+    let within = event_loop.block_on(async { TimerSlack::current().unwrap() });
+    assert_eq!(within, before, "as the thread has it");
+    let exact = Duration::from_nanos(1);
+    event_loop.set_timer_slack(exact).unwrap();
+    assert_eq!(TimerSlack::current().unwrap(), before, "not outside");
+    for _ in 0..2 {
+        let within = event_loop.block_on(async { TimerSlack::current().unwrap() });
+        assert_eq!(within, exact);
+        assert_eq!(TimerSlack::current().unwrap(), before, "not outside");
+    }
+    let panicking = AssertUnwindSafe(|| event_loop.block_on(async { panic!("as it should") }));
+    assert!(catch_unwind(panicking).is_err());
+    assert_eq!(
+        TimerSlack::current().unwrap(),
+        before,
+        "set back in any case"
+    );
 }
 
 #[test]

@@ -4,10 +4,12 @@
 //! mistaken for anything else; only the calls of that thread are looked at.
 #![cfg(not(hyperia_loom))]
 use hyperia_net::{TcpListener, TcpStream};
-use hyperia_rt::EventLoop;
+use hyperia_rt::{DriverThread, EventLoop};
 use hyperia_test::syscalls;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 const MARK: &str = "/hyperia-rt-mark";
@@ -26,6 +28,8 @@ fn scenario() {
         Some("tasks") => tasks(),
         Some("ping-pong") => ping_pong().unwrap(),
         Some("peer") => peer().unwrap(),
+        Some("sleeps") => sleeps(),
+        Some("sleeps elsewhere") => sleeps_elsewhere(),
         Some(other) => panic!("no such scenario: {other}"),
         None => {}
     }
@@ -125,6 +129,49 @@ fn peer() -> io::Result<()> {
     peer.join().expect("the peer does not panic")
 }
 
+/// Sleeps and timeouts that are made, polled and dropped, each as likely to be the earliest as not.
+fn sleeps() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let handle = event_loop.handle().clone();
+    event_loop.block_on(async {
+        let _before = handle.timers().sleep(Duration::from_secs(30));
+        mark();
+        for index in 0..SLEEPS {
+            let length = Duration::from_secs(1 + (index * 7_919) % 60);
+            assert!(pending_once(handle.timers().sleep(length)));
+            assert!(pending_once(handle.local_timers().sleep(length)));
+            let timeout = handle
+                .timers()
+                .timeout(length, std::future::pending::<()>());
+            assert!(pending_once(timeout));
+        }
+        mark();
+    });
+}
+
+/// The same on a thread that does not drive: later than what the driver waits for.
+fn sleeps_elsewhere() {
+    let driver = DriverThread::spawn().unwrap();
+    let timers = driver.timers();
+    let mut first = pin!(timers.sleep(Duration::from_secs(100)));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut cx).is_pending());
+    // It has been rung, and waits again.
+    std::thread::sleep(Duration::from_millis(100));
+    mark();
+    for index in 0..SLEEPS {
+        assert!(pending_once(timers.sleep(Duration::from_secs(101 + index))));
+    }
+    mark();
+}
+
+fn pending_once(future: impl Future) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    pin!(future).poll(&mut cx).is_pending()
+}
+
+const SLEEPS: u64 = 1000;
+
 /// How often each system call was made between the marks, or `None` where strace cannot run.
 fn trace(scenario: &str) -> Option<BTreeMap<String, usize>> {
     let trace = syscalls::traced("scenario", scenario, &["-qq"], MARK)?;
@@ -148,6 +195,15 @@ fn trace(scenario: &str) -> Option<BTreeMap<String, usize>> {
         }
     }
     Some(calls)
+}
+
+#[test]
+fn making_and_dropping_sleeps_makes_no_call() {
+    for scenario in ["sleeps", "sleeps elsewhere"] {
+        if let Some(calls) = trace(scenario) {
+            assert!(calls.is_empty(), "{scenario}: {calls:?}");
+        }
+    }
 }
 
 #[test]

@@ -14,12 +14,14 @@
 //! ```
 //!
 //! # Invariants
-//! 1. While the state is `LINKED`, `links`, `place`, `waker` and `fired_at` are touched only under
-//!    the lock of the node's `Timers`; otherwise only by the owner, who has the sleep to himself.
-//! 2. A node that stands in a list is `LINKED`. It stays in memory until it is detached: it lies in
+//! 1. While the state is `LINKED`, `links`, `place`, `waker` and `fired_at` are touched only
+//!    under the lock of the node's hub; otherwise only by the owner, who has the sleep to himself.
+//! 2. A node that stands in a slot is `LINKED`. It stays in memory until it is detached: it lies in
 //!    a pinned `Sleep`, whose drop detaches it under the lock.
 //! 3. Only the owner leaves a state other than `LINKED`; `LINKED` is left under the lock.
-//! 4. The driver's store of `FIRED` is its last access to the node: the owner may free it from then
+//! 4. `place` and `links.prev` are initialized while the state is `LINKED`, `links.next` while the node stands in a slot,
+//!    `fired_at` while the state is `FIRED`.
+//! 5. The driver's store of `FIRED` is its last access to the node: the owner may free it from then
 //!    on.
 //!
 //! # Ordering
@@ -31,12 +33,13 @@
 //! number of which either side may see an older value: the driver that fires for an older one is
 //! found out by `fired_at`, the one that moves for an older one comes again.
 
+use core::mem::MaybeUninit;
 use core::ptr;
 use core::task::Waker;
 
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicU32, AtomicU64, UnsafeCell};
-use crate::wheel::{DETACHED, Nodes};
+use crate::wheel::Place;
 
 /// Not polled yet; `deadline` holds how long the sleep is to last.
 pub(crate) const AFTER: u32 = 0;
@@ -49,10 +52,11 @@ pub(crate) const FIRED: u32 = 3;
 /// The sleep has completed.
 pub(crate) const DONE: u32 = 4;
 
-#[derive(Debug)]
-struct Links {
-    next: Link,
-    prev: Link,
+/// The neighbours in a slot's list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Links {
+    pub(crate) next: Link,
+    pub(crate) prev: Link,
 }
 
 /// See the module.
@@ -61,10 +65,12 @@ pub(crate) struct Node {
     /// Written by the owner, read by the driver.
     deadline: AtomicU64,
     state: AtomicU32,
-    place: UnsafeCell<u16>,
-    links: UnsafeCell<Links>,
+    pub(crate) place: UnsafeCell<MaybeUninit<Place>>,
+    /// The sleep's, not the node's; here it costs no room. Set before the sleep is pinned.
+    pub(crate) owned: bool,
+    pub(crate) links: UnsafeCell<MaybeUninit<Links>>,
     /// The wheel's time when the driver handed the node out; owner's to read while `FIRED`.
-    fired_at: UnsafeCell<u64>,
+    fired_at: UnsafeCell<MaybeUninit<u64>>,
     /// `Some` exactly while `LINKED`, or while the owner is about to link.
     waker: UnsafeCell<Option<Waker>>,
 }
@@ -76,19 +82,18 @@ impl Node {
         Self {
             deadline: AtomicU64::new(deadline),
             state: AtomicU32::new(state),
-            place: UnsafeCell::new(DETACHED),
-            links: UnsafeCell::new(Links {
-                next: Link::NIL,
-                prev: Link::NIL,
-            }),
-            fired_at: UnsafeCell::new(0),
+            owned: false,
+            // A sleep that is never pending does not pay for them.
+            links: UnsafeCell::new(MaybeUninit::uninit()),
+            place: UnsafeCell::new(MaybeUninit::uninit()),
+            fired_at: UnsafeCell::new(MaybeUninit::uninit()),
             waker: UnsafeCell::new(None),
         }
     }
 
     /// The state as the owner finds it.
     pub(crate) fn state(&self) -> u32 {
-        // ORDERING: Acquire pairs with the store of FIRED in `Node::fire`: whoever sees it sees
+        // ORDERING: Acquire pairs with the store of FIRED in `Link::fire`: whoever sees it sees
         // `fired_at`, and knows that the driver is done with the node. All other states are the
         // owner's own.
         self.state.load(Acquire)
@@ -123,8 +128,22 @@ impl Node {
     ///
     /// The caller is the owner and has seen `FIRED`.
     pub(crate) unsafe fn fired_at(&self) -> u64 {
-        // SAFETY: in `FIRED` the owner alone touches it (invariant 1), which the caller is.
-        self.fired_at.with(|fired_at| unsafe { *fired_at })
+        // SAFETY: in `FIRED` the owner alone touches it (invariant 1), which the caller is; and whoever
+        // stored `FIRED` has written it.
+        self.fired_at
+            .with(|fired_at| unsafe { (*fired_at).assume_init() })
+    }
+
+    /// Gives a node without a waker one.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the owner of a node that is not `LINKED`.
+    pub(crate) unsafe fn set_waker(&self, waker: Waker) {
+        // SAFETY: the caller has the node to itself (invariant 1). There is nothing to drop: whoever ends
+        // `LINKED` takes the waker out.
+        self.waker
+            .with_mut(|slot| unsafe { ptr::write(slot, Some(waker)) });
     }
 
     /// Replaces the waker.
@@ -153,7 +172,7 @@ impl Node {
 /// The address of a node.
 ///
 /// One is made only in [`Link::new`], for a node that keeps invariant 2, and used only through
-/// [`Pinned`], which lies inside the lock: so the node behind it lives, and is the user's alone.
+/// `Pinned`, which lies inside the lock: so the node behind it lives, and is the user's alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Link(*const Node);
 
@@ -168,91 +187,43 @@ impl Link {
     ///
     /// # Safety
     ///
-    /// The node lies in a pinned `Sleep`, and the caller gives the link away only to the levels of
-    /// that sleep's `Timers`, under their lock, with the state `LINKED`.
+    /// The node lies in a pinned `Sleep`, and the caller gives the link away only to the wheel of
+    /// that sleep's hub, under its lock, with the state `LINKED`.
     pub(crate) unsafe fn new(node: &Node) -> Self {
         Self(node)
     }
-}
 
-/// Access to pinned nodes. The one value of it lies inside the lock of a `Timers`.
-#[derive(Debug)]
-pub(crate) struct Pinned(());
-
-impl Pinned {
-    /// Creates the access.
+    /// The node behind it.
     ///
     /// # Safety
     ///
-    /// The value goes inside the lock of the `Timers` whose nodes it is used with, and stays there.
-    pub(crate) unsafe fn new() -> Self {
-        Self(())
+    /// The caller holds the lock, and uses the node for no longer than that. The node is in a slot, or
+    /// was taken out of one under this hold of the lock and has not been fired.
+    pub(crate) unsafe fn node<'a>(self) -> &'a Node {
+        debug_assert!(!self.0.is_null());
+        // SAFETY: the node is `LINKED`, so it stays in memory while the lock is held (invariant 2).
+        unsafe { &*self.0 }
     }
 
-    fn node(&self, link: Link) -> &Node {
-        debug_assert!(!link.0.is_null());
-        // SAFETY: `self` is inside the lock, so the caller holds it. The link is in the levels, or
-        // just came from them under the same lock, so its node is `LINKED` and stays in memory
-        // (invariant 2).
-        unsafe { &*link.0 }
-    }
-
-    /// Marks a detached node as handed out at `now` and returns the waker to wake after the lock.
-    pub(crate) fn fire(&mut self, link: Link, now: u64) -> Option<Waker> {
-        let node = self.node(link);
-        // SAFETY: the node is `LINKED` and the lock is held (invariant 1).
-        node.fired_at
-            .with_mut(|fired_at| unsafe { *fired_at = now });
+    /// Marks the node as handed out at `now` and returns the waker to wake after the lock.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock, and the node is `LINKED` and in no slot. It may be gone afterwards: the
+    /// caller has no reference to it.
+    pub(crate) unsafe fn fire(self, now: u64) -> Option<Waker> {
+        // No reference to the whole node: it would have to be valid to the end of this call.
+        // SAFETY: the node is `LINKED` and the lock is held (invariants 1 and 2).
+        let (fired_at, waker) = unsafe { (&(*self.0).fired_at, &(*self.0).waker) };
         // SAFETY: the same.
-        let waker = unsafe { node.replace_waker(None) };
+        fired_at.with_mut(|fired_at| unsafe { (*fired_at).write(now) });
+        // SAFETY: the same.
+        let waker = waker.with_mut(|slot| unsafe { ptr::replace(slot, None) });
+        // SAFETY: the same; up to this store.
+        let state = unsafe { &(*self.0).state };
         // ORDERING: Release publishes `fired_at` and the end of the driver's accesses to the
-        // Acquire in `Node::state`. The node may be gone after this line (invariant 4).
-        node.state.store(FIRED, Release);
+        // Acquire in `Node::state`. The node may be gone after this line (invariant 5).
+        state.store(FIRED, Release);
         waker
-    }
-}
-
-impl Nodes for Pinned {
-    type Link = Link;
-    const NIL: Link = Link::NIL;
-
-    fn deadline(&self, link: Link) -> u64 {
-        self.node(link).deadline()
-    }
-
-    fn next(&self, link: Link) -> Link {
-        // SAFETY: invariant 1; the lock is held.
-        self.node(link).links.with(|links| unsafe { (*links).next })
-    }
-
-    fn prev(&self, link: Link) -> Link {
-        // SAFETY: invariant 1; the lock is held.
-        self.node(link).links.with(|links| unsafe { (*links).prev })
-    }
-
-    fn place(&self, link: Link) -> u16 {
-        // SAFETY: invariant 1; the lock is held.
-        self.node(link).place.with(|place| unsafe { *place })
-    }
-
-    fn set_next(&mut self, link: Link, next: Link) {
-        // SAFETY: invariant 1; the lock is held.
-        self.node(link)
-            .links
-            .with_mut(|links| unsafe { (*links).next = next });
-    }
-
-    fn set_prev(&mut self, link: Link, prev: Link) {
-        // SAFETY: invariant 1; the lock is held.
-        self.node(link)
-            .links
-            .with_mut(|links| unsafe { (*links).prev = prev });
-    }
-
-    fn set_place(&mut self, link: Link, place: u16) {
-        // SAFETY: invariant 1; the lock is held.
-        self.node(link)
-            .place
-            .with_mut(|slot| unsafe { *slot = place });
     }
 }

@@ -7,19 +7,32 @@ use std::marker::PhantomPinned;
 use std::rc::Rc;
 
 use hyperia_timer::wheel::{Expired, Key, Wheel};
-use hyperia_timer::{Elapsed, ManualClock, MonotonicClock, Sleep, Timeout, Timers};
+use hyperia_timer::{
+    Elapsed, Interval, Local, ManualClock, MissedTickBehavior, MonotonicClock, Shared, Sleep, Tick,
+    Timeout, Timers,
+};
 
 #[test]
 fn auto_traits_are_what_they_should_be() {
     hyperia_test::auto_traits! {
         // type                     Send  Sync  Unpin
-        Timers:                   true  true  true;
-        Sleep:                    true  true  false;
-        Timeout<Ready<u8>>:       true  true  false;
-        Timeout<Pending<Rc<u8>>>: true  true  false;
-        Timeout<Ready<Rc<u8>>>:   false false false;
-        Timeout<Ready<Cell<u8>>>: true  false false;
-        Timeout<PhantomPinned>:   true  true  false;
+        Timers:                          true  true  true;
+        Timers<Local>:                   false false true;
+        Sleep<'static>:                  true  true  false;
+        Sleep<'static, Local>:           false false false;
+        Timeout<'static, Ready<u8>>:     true  true  false;
+        Timeout<'static, Ready<u8>, Local>:     false false false;
+        Timeout<'static, Pending<Rc<u8>>>:      true  true  false;
+        Timeout<'static, Ready<Rc<u8>>>: false false false;
+        Timeout<'static, Ready<Cell<u8>>>:      true  false false;
+        Timeout<'static, PhantomPinned>: true  true  false;
+        Interval<'static>:               true  true  false;
+        Interval<'static, Local>:        false false false;
+        Tick<'static, 'static>:          true  true  true;
+        Tick<'static, 'static, Local>:   false false true;
+        MissedTickBehavior:              true  true  true;
+        Shared:                          true  true  true;
+        Local:                           true  true  true;
         Elapsed:                  true  true  true;
         MonotonicClock:           true  true  true;
         ManualClock:              true  true  true;
@@ -33,9 +46,11 @@ fn auto_traits_are_what_they_should_be() {
 
 #[test]
 fn sizes_are_what_the_docs_say() {
-    assert_eq!(size_of::<Sleep>(), 64);
-    assert!(size_of::<Timeout<Ready<u8>>>() <= 64 + 8);
+    assert_eq!(size_of::<Sleep<'_>>(), 64);
+    assert_eq!(size_of::<Sleep<'_, Local>>(), 64);
+    assert_eq!(size_of::<Interval<'_>>(), 80);
+    assert!(size_of::<Timeout<'_, Ready<u8>>>() <= 64 + 8);
     assert_eq!(size_of::<Timers>(), size_of::<usize>());
     assert_eq!(size_of::<Key>(), 8);
-    assert!(size_of::<Wheel<u64>>() <= 2_800);
+    assert!(size_of::<Wheel<u64>>() <= 4_000);
 }

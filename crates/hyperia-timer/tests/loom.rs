@@ -26,20 +26,20 @@ const fn at(nanos: u64) -> Duration {
 
 /// A sleep with what its owner has seen. Only one role uses it, so a plain mutex serves.
 struct Owner {
-    sleep: Mutex<Option<Pin<Box<Sleep>>>>,
+    sleep: Mutex<Option<Pin<Box<Sleep<'static>>>>>,
     task: Arc<CountingWaker>,
 }
 
 impl Owner {
-    fn new(sleep: Sleep) -> Self {
+    fn new(sleep: Sleep<'_>) -> Self {
         Self {
-            sleep: Mutex::new(Some(Box::pin(sleep))),
+            sleep: Mutex::new(Some(Box::pin(sleep.into_owned()))),
             task: CountingWaker::new(),
         }
     }
 
     /// One that waits already.
-    fn waiting(sleep: Sleep) -> Self {
+    fn waiting(sleep: Sleep<'_>) -> Self {
         let owner = Self::new(sleep);
         assert!(owner.poll().is_pending());
         owner

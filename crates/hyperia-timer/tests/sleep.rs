@@ -37,7 +37,7 @@ impl Driver {
     }
 }
 
-fn noop(sleep: Pin<&mut Sleep>) -> Poll<()> {
+fn noop(sleep: Pin<&mut Sleep<'_>>) -> Poll<()> {
     poll_once(sleep, Waker::noop())
 }
 
@@ -134,6 +134,21 @@ fn a_reset_to_earlier_brings_the_wake_up_forward() {
 }
 
 #[test]
+fn a_reset_after_counts_from_now() {
+    let driver = Driver::new();
+    driver.to(10 * SECOND);
+    let mut sleep = Box::pin(driver.timers.sleep(SECOND));
+    sleep.as_mut().reset_after(5 * SECOND);
+    assert_eq!(sleep.deadline(), Some(15 * SECOND));
+    assert!(noop(sleep.as_mut()).is_pending());
+    sleep.as_mut().reset_after(Duration::MAX);
+    assert_eq!(sleep.deadline(), Some(Duration::MAX));
+    sleep.as_mut().reset_after(Duration::ZERO);
+    driver.to(10 * SECOND);
+    assert!(noop(sleep.as_mut()).is_ready());
+}
+
+#[test]
 fn a_reset_in_any_state_counts() {
     let driver = Driver::new();
     // Not polled; waiting; handed out but not polled; completed.
@@ -209,8 +224,9 @@ fn polling_again_with_the_same_waker_clones_nothing() {
     assert_eq!(task.clones(), 1);
 }
 
-#[test]
-fn sleeps_wake_in_the_order_of_their_deadlines() {
+/// Makes `count` sleeps from a nanosecond to an hour, in no order, lets `drive` drive, and returns the
+/// deadlines in the order of the wakes.
+fn wakes(count: u64, drive: impl FnOnce(&Driver)) -> Vec<u64> {
     use std::sync::Mutex;
     use std::task::Wake;
     struct Note(u64, Arc<Mutex<Vec<u64>>>);
@@ -220,25 +236,48 @@ fn sleeps_wake_in_the_order_of_their_deadlines() {
         }
     }
     let driver = Driver::new();
-    let woken = Arc::default();
+    let woken: Arc<Mutex<Vec<u64>>> = Arc::default();
     let mut sleeps = Vec::new();
-    // From a nanosecond to an hour, in no order, several thousand of them.
-    for index in 0..5000u64 {
-        let nanos = 1 + (index * 7_919 % 5000) * 720_000_001 % 3_600_000_000_000;
+    for index in 0..count {
+        let nanos = 1 + (index * 7_919 % count) * (3_600_000_000_000 / count);
         let mut sleep = Box::pin(driver.timers.sleep(Duration::from_nanos(nanos)));
         let waker = Waker::from(Arc::new(Note(nanos, Arc::clone(&woken))));
         assert!(poll_once(sleep.as_mut(), &waker).is_pending());
         sleeps.push(sleep);
     }
-    driver.clock.set(3600 * SECOND);
-    let mut calls = 1;
-    while driver.timers.advance(3600 * SECOND) {
-        calls += 1;
-    }
-    assert!(calls > 5000 / 256, "a call is bounded");
-    let woken = woken.lock().unwrap();
-    assert_eq!(woken.len(), 5000);
-    assert!(woken.is_sorted());
+    drive(&driver);
+    let woken = woken.lock().unwrap().clone();
+    assert_eq!(woken.len() as u64, count);
+    woken
+}
+
+#[test]
+fn sleeps_wake_in_the_order_of_their_deadlines() {
+    let woken = wakes(5000, |driver| {
+        let mut turns = 0;
+        while let Some(next) = driver.timers.next_deadline() {
+            driver.clock.set(next);
+            while driver.timers.advance(next) {}
+            turns += 1;
+        }
+        assert!((5000..5100).contains(&turns), "{turns} turns");
+    });
+    assert!(woken.is_sorted(), "from deadline to deadline");
+}
+
+#[test]
+fn a_late_driver_wakes_sleeps_in_the_order_of_buckets() {
+    let jump = |driver: &Driver| {
+        driver.clock.set(3600 * SECOND);
+        let mut calls = 1;
+        while driver.timers.advance(3600 * SECOND) {
+            calls += 1;
+        }
+        assert!(calls > 2500 / 256, "a call is bounded");
+    };
+    // A bucket is 69 s here: 48 are no crowd, 96 are.
+    assert!(wakes(2500, jump).is_sorted());
+    assert!(wakes(5000, jump).is_sorted_by_key(|nanos| nanos >> 36));
 }
 
 #[test]
@@ -378,7 +417,7 @@ fn a_sleep_dropped_at_any_poll_is_gone() {
     let polls = drop_at_every_poll(
         || {
             let driver = Driver::new();
-            let sleep = driver.timers.sleep(2 * SECOND);
+            let sleep = driver.timers.sleep(2 * SECOND).into_owned();
             (driver, sleep)
         },
         |driver, k| driver.to(SECOND * k as u32),
@@ -395,7 +434,7 @@ fn a_sleep_dropped_at_any_poll_is_gone() {
 fn a_sleep_outlives_the_handle_it_came_from() {
     let driver = Driver::new();
     let Driver { clock, timers, .. } = driver;
-    let mut sleep = Box::pin(timers.clone().sleep(SECOND));
+    let mut sleep = Box::pin(timers.sleep(SECOND).into_owned());
     assert!(noop(sleep.as_mut()).is_pending());
     drop(timers);
     clock.set(SECOND);

@@ -3,7 +3,7 @@
 
 use std::future::{pending, poll_fn, ready};
 use std::pin::pin;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_core::FusedFuture;
@@ -113,7 +113,7 @@ fn dropped_at_any_poll_it_leaves_no_timer() {
     let polls = drop_at_every_poll(
         || {
             let (clock, timers) = timers();
-            let timeout = timers.timeout(2 * SECOND, pending::<()>());
+            let timeout = timers.timeout(2 * SECOND, pending::<()>()).into_owned();
             ((clock, timers), timeout)
         },
         |(clock, timers), k| {
@@ -129,4 +129,43 @@ fn dropped_at_any_poll_it_leaves_no_timer() {
 fn elapsed_is_an_error() {
     let error: Box<dyn std::error::Error + Send + Sync> = Box::new(Elapsed);
     assert_eq!(error.to_string(), "deadline has elapsed");
+}
+
+#[test]
+fn after_its_deadline_it_stays_pending_until_it_is_reset() {
+    let (clock, timers) = timers();
+    let mut polls = 0;
+    let future = std::future::poll_fn(|_| {
+        polls += 1;
+        if polls < 3 {
+            Poll::Pending
+        } else {
+            Poll::Ready(polls)
+        }
+    });
+    let mut timeout = pin!(timers.timeout(SECOND, future));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(timeout.as_mut().poll(&mut cx).is_pending());
+    clock.set(SECOND);
+    assert!(!timers.advance(SECOND));
+    assert_eq!(timeout.as_mut().poll(&mut cx), Poll::Ready(Err(Elapsed)));
+    assert!(timeout.is_terminated());
+    assert!(
+        timeout.as_mut().poll(&mut cx).is_pending(),
+        "the future is not polled"
+    );
+    timeout.as_mut().sleep_pin_mut().reset_after(SECOND);
+    assert!(!timeout.is_terminated());
+    assert_eq!(timeout.as_mut().poll(&mut cx), Poll::Ready(Ok(3)));
+    assert!(timeout.is_terminated());
+    // What has an output has none again, whatever becomes of the sleep.
+    timeout.as_mut().sleep_pin_mut().reset(Duration::MAX);
+    assert!(timeout.is_terminated() && timeout.as_mut().poll(&mut cx).is_pending());
+}
+
+#[test]
+fn elapsed_becomes_an_io_error() {
+    let error = std::io::Error::from(Elapsed);
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    assert_eq!(error.to_string(), Elapsed.to_string());
 }

@@ -7,7 +7,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use hyperia_test::{CountingWaker, poll_once};
-use hyperia_timer::{Clock, ManualClock, Sleep, Timers};
+use hyperia_timer::{Bound, Clock, Local, ManualClock, Sleep, Timers};
 
 /// splitmix64.
 fn random(state: &mut u64) -> u64 {
@@ -18,29 +18,32 @@ fn random(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-struct Sleeper {
-    sleep: Pin<Box<Sleep>>,
+struct Sleeper<B: Bound> {
+    sleep: Pin<Box<Sleep<'static, B>>>,
     deadline: u64,
 }
 
-struct Run {
+struct Run<B: Bound> {
     random: u64,
     clock: ManualClock,
-    timers: Timers,
+    timers: Timers<B>,
     ring: Arc<CountingWaker>,
     task: Arc<CountingWaker>,
-    sleepers: Vec<Sleeper>,
+    sleepers: Vec<Sleeper<B>>,
     now: u64,
     /// What the driver waits for, and how often it is to be rung.
     armed: Option<u64>,
     rings: usize,
 }
 
-impl Run {
-    fn new(seed: u64, start: u64) -> Self {
+/// Makes timers of one kind.
+type Make<B> = fn(ManualClock, Waker) -> Timers<B>;
+
+impl<B: Bound> Run<B> {
+    fn new(make: Make<B>, seed: u64, start: u64) -> Self {
         let clock = ManualClock::new();
         let (ring, task) = (CountingWaker::new(), CountingWaker::new());
-        let timers = Timers::new(clock.clone(), ring.waker());
+        let timers = make(clock.clone(), ring.waker());
         clock.set(Duration::from_nanos(start));
         assert!(!timers.advance(clock.now()));
         let sleepers = Vec::new();
@@ -82,10 +85,13 @@ impl Run {
     fn insert(&mut self) {
         let deadline = self.future();
         let length = Duration::from_nanos(deadline - self.now);
-        let mut sleep = Box::pin(match self.below(2) {
-            0 => self.timers.sleep(length),
-            _ => self.timers.sleep_until(Duration::from_nanos(deadline)),
-        });
+        let mut sleep = Box::pin(
+            match self.below(2) {
+                0 => self.timers.sleep(length),
+                _ => self.timers.sleep_until(Duration::from_nanos(deadline)),
+            }
+            .into_owned(),
+        );
         assert!(poll_once(sleep.as_mut(), &self.task.waker()).is_pending());
         self.sleepers.push(Sleeper { sleep, deadline });
         self.came(deadline);
@@ -177,19 +183,35 @@ impl Run {
     }
 }
 
-#[test]
-fn sleeps_do_what_a_list_of_deadlines_does() {
-    let mut starts = vec![0, 1 << 40, u64::MAX / 2];
-    starts.extend((1..=10).map(|level| (1u64 << (6 * level)).saturating_sub(1000)));
-    for (seed, start) in starts.into_iter().enumerate() {
-        let mut run = Run::new(seed as u64, start);
-        for _ in 0..8_000 {
+/// Clocks start where digits carry.
+fn starts() -> impl Iterator<Item = u64> {
+    let carries = (1..=10).map(|level| (1u64 << (6 * level)).saturating_sub(1000));
+    [0, 1 << 40, u64::MAX / 2].into_iter().chain(carries)
+}
+
+fn do_what_a_list_of_deadlines_does<B: Bound>(make: Make<B>) {
+    for (seed, start) in starts().enumerate() {
+        let mut run = Run::new(make, seed as u64, start);
+        for _ in 0..STEPS {
             run.step();
         }
         let task = Arc::clone(&run.task);
         drop(run);
         assert_eq!(task.live(), 0);
     }
+}
+
+/// From each start: more than a million in all.
+const STEPS: usize = 80_000;
+
+#[test]
+fn sleeps_do_what_a_list_of_deadlines_does() {
+    do_what_a_list_of_deadlines_does(Timers::new);
+}
+
+#[test]
+fn local_sleeps_do_what_a_list_of_deadlines_does() {
+    do_what_a_list_of_deadlines_does::<Local>(Timers::new_local);
 }
 
 /// Real threads: owners make, poll, reset and drop sleeps while a driver advances a clock of its

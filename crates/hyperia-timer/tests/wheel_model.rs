@@ -8,12 +8,8 @@ use std::time::Duration;
 
 use hyperia_timer::wheel::{Key, Wheel};
 
-/// Operations over all runs; fewer without optimization, where each takes microseconds.
-const OPERATIONS: usize = if cfg!(debug_assertions) {
-    300_000
-} else {
-    1_100_000
-};
+/// Operations over all runs.
+const OPERATIONS: usize = 1_100_000;
 
 struct Random(u64);
 
@@ -101,6 +97,7 @@ impl Model {
     fn advance(&mut self, wheel: &mut Wheel<u64>, now: u64, budget: usize) {
         let mut last = 0;
         let mut steps = 0;
+        let ordered = self.timers.len() <= 64;
         loop {
             let mut touched = 0;
             let more = wheel.advance(Duration::from_nanos(now), budget, |expired| {
@@ -113,7 +110,7 @@ impl Model {
                     "{} fired early, at {now}",
                     timer.deadline
                 );
-                if budget == usize::MAX {
+                if budget == usize::MAX && ordered {
                     assert!(last <= timer.rank, "{} fired after {last}", timer.rank);
                     last = timer.rank;
                 }

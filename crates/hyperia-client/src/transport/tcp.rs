@@ -114,7 +114,7 @@ pub struct TcpConnect {
     /// Being tried. Dropping one closes its socket.
     attempts: Vec<Pin<Box<Connect>>>,
     /// When the next address is tried beside them.
-    stagger: Option<Pin<Box<Sleep>>>,
+    stagger: Option<Pin<Box<Sleep<'static>>>>,
     /// The last failure.
     failed: io::Error,
     options: TcpOptions,
@@ -129,7 +129,8 @@ impl TcpConnect {
         };
         self.attempts
             .push(Box::pin(TcpStream::connect(&self.reactor, address)));
-        self.stagger = (self.addresses.len() > 0).then(|| Box::pin(self.timers.sleep(STAGGER)));
+        self.stagger =
+            (self.addresses.len() > 0).then(|| Box::pin(self.timers.sleep(STAGGER).into_owned()));
         true
     }
 

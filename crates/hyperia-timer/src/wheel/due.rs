@@ -1,60 +1,68 @@
-//! The nodes that one step of the wheel hands out, each with the deadline it was found due for.
+//! The timers that one step of the wheel hands out, each with the deadline it was found due for.
 
-/// Nodes that left the wheel because their deadline has come, in the order of their deadlines; `N`
-/// at most.
+/// Timers that left their slots because their deadlines have come; `N` at most.
 #[derive(Debug)]
-pub(crate) struct Due<L, const N: usize> {
-    /// The first `len` are of use.
-    items: [(u64, L); N],
+pub(crate) struct Due<T, const N: usize> {
+    /// Those from `next` to `len` are of use.
+    items: [(u64, T); N],
+    next: usize,
     len: usize,
 }
 
-impl<L: Copy, const N: usize> Due<L, N> {
+impl<T: Copy, const N: usize> Due<T, N> {
     /// Creates an empty one; `filler` fills the places not in use.
-    pub(crate) fn new(filler: L) -> Self {
+    pub(crate) const fn new(filler: T) -> Self {
         Self {
             items: [(0, filler); N],
+            next: 0,
             len: 0,
         }
     }
 
-    pub(crate) fn as_slice(&self) -> &[(u64, L)] {
-        &self.items[..self.len]
+    /// Takes the next one out. Once all are, there is room for `N` again.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<(u64, T)> {
+        if self.next == self.len {
+            (self.next, self.len) = (0, 0);
+            return None;
+        }
+        let item = self.items[self.next];
+        self.next += 1;
+        Some(item)
     }
 
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.len == N
+    /// How many more can be taken in.
+    pub(super) fn room(&self) -> usize {
+        N - self.len
     }
 
-    /// Takes one node in; the caller has looked whether there is room.
-    pub(super) fn push(&mut self, deadline: u64, link: L) {
-        self.items[self.len] = (deadline, link);
+    /// Takes one in; the caller has looked whether there is room.
+    #[inline]
+    pub(super) fn push(&mut self, deadline: u64, timer: T) {
+        self.items[self.len] = (deadline, timer);
         self.len += 1;
     }
 
-    /// Forgets all nodes from `len` on.
-    pub(super) fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
-    }
-
-    pub(super) fn get(&self, index: usize) -> (u64, L) {
-        self.items[index]
-    }
-
-    /// Removes one node; the last one takes its place.
-    pub(super) fn swap_remove(&mut self, index: usize) {
+    /// Takes the last one out again; the caller knows that there is one.
+    pub(super) fn unpush(&mut self) -> (u64, T) {
         self.len -= 1;
-        self.items[index] = self.items[self.len];
+        self.items[self.len]
     }
 
-    /// Sorts the nodes from `from` on by their deadlines.
-    pub(super) fn sort_from(&mut self, from: usize) {
-        if self.len - from > 1 {
-            self.items[from..self.len].sort_unstable_by_key(|item| item.0);
+    pub(super) fn deadline(&self, index: usize) -> u64 {
+        self.items[index].0
+    }
+
+    /// Orders those from `first` on by their deadlines, and returns how many of them are due at `now`.
+    pub(super) fn sort_from(&mut self, first: usize, now: u64) -> usize {
+        let items = &mut self.items[first..self.len];
+        if items.len() > 1 {
+            items.sort_unstable_by_key(|item| item.0);
         }
+        items.iter().take_while(|item| item.0 <= now).count()
     }
 }

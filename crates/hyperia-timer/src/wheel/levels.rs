@@ -1,4 +1,5 @@
-//! The levels, slots and lists that both front ends share, generic over how a node is reached.
+//! Which slot a deadline belongs to, and what the passing of time does to the slots: the part that
+//! both front ends share, generic over how a slot keeps its timers.
 //!
 //! # Shape
 //! A time is a number of 64 bits, read as eleven digits of six bits (the top one has four). A timer
@@ -14,23 +15,28 @@
 //! non-empty level and the lowest bit in its word name the nearest slot.
 //!
 //! # Invariants
-//! 1. A node's `place` is the slot whose list it is in, or `DETACHED`; a bit of `occupied` is set
-//!    exactly when that list is not empty, a bit of `levels` exactly when that word is not zero.
-//! 2. A node in slot `s` of level `l` was put there for a time that agrees with `elapsed` in all
+//! 1. A bit of `occupied` is set exactly when that slot is not empty, a bit of `levels` exactly when
+//!    that word is not zero.
+//! 2. A timer in slot `s` of level `l` was put there for a time that agrees with `elapsed` in all
 //!    digits above `l` and has digit `s` at `l`. So everything at a level is before everything at a
 //!    higher one.
 //! 3. At level `l > 0` the slot of `elapsed`'s own digit is empty, unless bit `l` of `pending` is
 //!    set: then it is being taken apart. `elapsed` does not leave that slot's time before it is
 //!    empty.
-//! 4. A node's deadline is never before the time it was put in place for, except for nodes that
+//! 4. A timer's deadline is never before the time it was put in place for, except for timers that
 //!    were overdue when they came. It may be later: a reset to later only writes the deadline.
 //!
 //! # Moving the time
-//! The nearest slot is handled again and again until none begins before the new time. A slot of few
-//! nodes is read at once: what is due goes out sorted, the rest moves down. A fuller one is taken
-//! apart into the levels below, which is a radix sort by digits. Every move brings a node to a
-//! lower level, or to a later slot if it was re-armed, so a node is touched at most once per level
-//! and arming; an empty stretch of time costs nothing, however long.
+//! The nearest slot is handled again and again until none begins before the new time:
+//!
+//! | slot | what is done | timers touched |
+//! |---|---|---|
+//! | of at most 64 timers | read at once: what is due goes out sorted, the rest moves down | all; at most 63 beyond the budget |
+//! | a crowd, its time over | handed out as it lies | as the budget goes |
+//! | a crowd, its time begun | taken apart into the levels below | as the budget goes |
+//!
+//! Every move brings a timer to a lower level, or to a later slot if it was re-armed, so it is
+//! touched at most once per level and arming; an empty stretch of time costs nothing, however long.
 //!
 //! # Sources
 //! Varghese and Lauck, *Hashed and Hierarchical Timing Wheels*, 1987 (hierarchy); the radix heap of
@@ -40,17 +46,22 @@
 //! step is bounded.
 
 use super::due::Due;
-use super::nodes::{DETACHED, Nodes};
+use super::nodes::{Before, Nodes};
+use super::slots::{Place, Slots};
 use crate::time::NEVER;
 
 const DIGIT_BITS: u32 = 6;
 const SLOTS: usize = 1 << DIGIT_BITS;
 const LEVELS: usize = 11;
 /// Ten levels of 64 slots, and 16 at the top, where four bits are left.
-const SLOTS_TOTAL: usize = (LEVELS - 1) * SLOTS + 16;
+pub(crate) const PLACES: usize = (LEVELS - 1) * SLOTS + 16;
 
-/// How many nodes of the nearest slot are read to find the earliest one exactly.
-const EXACT_MAX: usize = 64;
+/// More timers than this in one slot are a crowd: the next deadline is not looked for among them, and
+/// they are not sorted.
+pub(crate) const CROWD: usize = 64;
+
+/// What a step hands out.
+pub(crate) type Batch<T> = Due<T, CROWD>;
 
 /// How far a step came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,25 +77,39 @@ pub(crate) enum Progress {
 /// What one call of a front end may do, over all its steps.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    /// Nodes yet to be handed out or moved.
+    /// Timers yet to be handed out or moved.
     left: usize,
     /// How many of these may go to a slot that is taken apart before what is due below it gets its
     /// turn.
     ahead: usize,
+    /// The crowd that is being handed out, and when its slot begins: later on, the same slot stands for
+    /// another time.
+    crowd: Option<(Slot, u64)>,
 }
 
 impl Budget {
-    pub(crate) const fn new(nodes: usize) -> Self {
+    pub(crate) const fn new(timers: usize) -> Self {
         Self {
-            left: nodes,
-            ahead: nodes / 2,
+            left: timers,
+            ahead: timers / 2,
+            crowd: None,
         }
+    }
+
+    fn spend(&mut self, timers: usize) {
+        self.left -= timers;
+    }
+
+    /// A timer that was handed out goes back.
+    #[cfg(feature = "std")]
+    pub(crate) fn give_back(&mut self) {
+        self.left += 1;
     }
 }
 
-/// Lists of nodes by deadline. See the module.
+/// Slots of timers, by deadline. See the module.
 #[derive(Debug)]
-pub(crate) struct Levels<L> {
+pub(crate) struct Levels<N: Nodes> {
     /// The wheel's time. Never goes back.
     elapsed: u64,
     /// Which slots of each level hold something.
@@ -93,18 +118,32 @@ pub(crate) struct Levels<L> {
     levels: u16,
     /// At which levels the slot of `elapsed` itself is being taken apart.
     pending: u16,
-    heads: [L; SLOTS_TOTAL],
+    pub(crate) slots: Slots<N>,
 }
 
-impl<L: Copy + PartialEq> Levels<L> {
-    /// Creates empty levels at time 0; `nil` is the link that leads nowhere.
-    pub(crate) const fn new(nil: L) -> Self {
+/// One slot: its level, and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slot {
+    level: usize,
+    digit: usize,
+}
+
+impl Slot {
+    #[inline]
+    fn place(self) -> Place {
+        (self.level * SLOTS + self.digit) as Place
+    }
+}
+
+impl<N: Nodes> Levels<N> {
+    /// Creates empty levels at time 0.
+    pub(crate) const fn new(nodes: N) -> Self {
         Self {
             elapsed: 0,
             occupied: [0; LEVELS],
             levels: 0,
             pending: 0,
-            heads: [nil; SLOTS_TOTAL],
+            slots: Slots::new(nodes),
         }
     }
 
@@ -112,86 +151,17 @@ impl<L: Copy + PartialEq> Levels<L> {
         self.elapsed
     }
 
-    /// Whether no node stands in any list.
+    /// Whether no timer stands in any slot.
     #[cfg(feature = "std")]
     pub(crate) const fn is_empty(&self) -> bool {
         self.levels == 0
-    }
-
-    /// Puts a detached node in place for `deadline`. A node for [`NEVER`] stays detached.
-    #[inline]
-    pub(crate) fn insert<N: Nodes<Link = L>>(&mut self, nodes: &mut N, link: L, deadline: u64) {
-        if deadline == NEVER {
-            nodes.set_place(link, DETACHED);
-            return;
-        }
-        let when = deadline.max(self.elapsed);
-        let level = level_of(when ^ self.elapsed);
-        let slot = digit(when, level);
-        let place = level * SLOTS + slot;
-        let head = self.heads[place];
-        nodes.set_next(link, head);
-        nodes.set_prev(link, N::NIL);
-        nodes.set_place(link, place as u16);
-        if head != N::NIL {
-            nodes.set_prev(head, link);
-        }
-        self.heads[place] = link;
-        self.occupied[level] |= 1 << slot;
-        self.levels |= 1 << level;
-    }
-
-    /// Takes a node out of its list. Does nothing to a detached one.
-    #[inline]
-    pub(crate) fn remove<N: Nodes<Link = L>>(&mut self, nodes: &mut N, link: L) {
-        let place = nodes.place(link);
-        if place == DETACHED {
-            return;
-        }
-        let (next, prev) = (nodes.next(link), nodes.prev(link));
-        if next != N::NIL {
-            nodes.set_prev(next, prev);
-        }
-        if prev != N::NIL {
-            nodes.set_next(prev, next);
-        } else {
-            self.heads[place as usize] = next;
-            if next == N::NIL {
-                self.vacate(place as usize / SLOTS, place as usize % SLOTS);
-            }
-        }
-        nodes.set_place(link, DETACHED);
-    }
-
-    /// When to call [`collect`](Self::collect) next: never late; exact unless the nearest slot is
-    /// crowded or holds a re-armed node, and then not before that slot begins.
-    pub(crate) fn next_deadline<N: Nodes<Link = L>>(&self, nodes: &N) -> Option<u64> {
-        if self.pending != 0 {
-            return Some(self.elapsed);
-        }
-        let (level, slot) = self.nearest()?;
-        let start = self.start(level, slot);
-        // Where everything here was re-armed to later, the next slot may begin before it.
-        let mut earliest = (start | mask(level)).saturating_add(1);
-        let mut link = self.heads[level * SLOTS + slot];
-        for _ in 0..EXACT_MAX {
-            if link == N::NIL {
-                break;
-            }
-            earliest = earliest.min(nodes.deadline(link));
-            link = nodes.next(link);
-        }
-        let next = if link == N::NIL { earliest } else { start };
-        (next != NEVER).then_some(next)
     }
 
     /// Moves the time forward to `now` if nothing stands before it, and says whether that is so.
     #[inline]
     pub(crate) fn idle_until(&mut self, now: u64) -> bool {
         let now = now.min(NEVER - 1).max(self.elapsed);
-        let begun = self
-            .nearest()
-            .is_some_and(|(level, slot)| self.start(level, slot) <= now);
+        let begun = self.nearest().is_some_and(|slot| self.start(slot) <= now);
         if begun || self.pending != 0 {
             return false;
         }
@@ -199,187 +169,234 @@ impl<L: Copy + PartialEq> Levels<L> {
         true
     }
 
-    /// Moves the time forward to `now` (a `now` before the wheel's time counts as that), handing
-    /// out what is due in the order of the deadlines.
-    ///
-    /// Hands out or moves as many nodes as `budget` allows. What is handed out is detached.
-    pub(crate) fn collect<N: Nodes<Link = L>, const BATCH: usize>(
-        &mut self,
-        nodes: &mut N,
-        now: u64,
-        budget: &mut Budget,
-        due: &mut Due<L, BATCH>,
-    ) -> Progress {
-        let now = now.min(NEVER - 1).max(self.elapsed);
-        loop {
-            if self.pending != 0 {
-                // Order wants the unfinished slot first; that is right if all of it is due, or if
-                // this call has come to it. Left over from a call before, it is a crowd, and may be
-                // far from due.
-                let last = self.elapsed | mask(self.pending.trailing_zeros() as usize);
-                let share = if last <= now {
-                    budget.left
-                } else {
-                    budget.left.min(budget.ahead)
-                };
-                let moved = self.take_apart(nodes, share);
-                if moved > 0 {
-                    budget.left -= moved;
-                    budget.ahead = budget.ahead.saturating_sub(moved);
-                    continue;
-                }
-            }
-            let begun = self
-                .nearest()
-                .filter(|&(level, slot)| self.start(level, slot) <= now);
-            let unfinished = |&(level, _): &(usize, usize)| self.pending >> level & 1 != 0;
-            let (level, slot) = match begun {
-                Some(nearest) if !unfinished(&nearest) => nearest,
-                _ if self.pending == 0 => {
-                    self.elapsed = now;
-                    return Progress::Done;
-                }
-                _ if budget.left == 0 => return Progress::More,
-                // Nothing is due below it: the unfinished slot gets the rest.
-                _ => {
-                    budget.left -= self.take_apart(nodes, budget.left);
-                    continue;
-                }
-            };
-            if budget.left == 0 {
-                return Progress::More;
-            }
-            if due.is_full() {
-                return Progress::Full;
-            }
-            if level == 0 {
-                self.take_instant(nodes, slot, budget, due);
-            } else if !self.take_slot(nodes, level, slot, now, budget, due) {
-                return Progress::Full;
-            }
-        }
-    }
-
-    /// Hands out what stands in a slot of the lowest level, as far as budget and room go. It is
-    /// unsorted: all have this one deadline, but for those that were overdue when they came.
-    fn take_instant<N: Nodes<Link = L>, const BATCH: usize>(
-        &mut self,
-        nodes: &mut N,
-        slot: usize,
-        budget: &mut Budget,
-        due: &mut Due<L, BATCH>,
-    ) {
-        self.elapsed = self.start(0, slot);
-        let mut link = self.heads[slot];
-        while link != N::NIL && budget.left > 0 && !due.is_full() {
-            budget.left -= 1;
-            let deadline = nodes.deadline(link);
-            self.remove(nodes, link);
-            if deadline <= self.elapsed {
-                due.push(deadline, link);
-            } else {
-                self.insert(nodes, link, deadline);
-            }
-            link = self.heads[slot];
-        }
-    }
-
-    /// Handles a slot above the lowest level that has begun. A slot of more nodes than a batch or
-    /// the budget holds becomes pending. Returns false if an emptier batch is needed.
-    fn take_slot<N: Nodes<Link = L>, const BATCH: usize>(
-        &mut self,
-        nodes: &mut N,
-        level: usize,
-        slot: usize,
-        now: u64,
-        budget: &mut Budget,
-        due: &mut Due<L, BATCH>,
-    ) -> bool {
-        let start = self.start(level, slot);
-        let first = due.len();
-        let mut link = self.heads[level * SLOTS + slot];
-        while link != N::NIL && !due.is_full() {
-            due.push(nodes.deadline(link), link);
-            link = nodes.next(link);
-        }
-        let count = due.len() - first;
-        let fits = link == N::NIL;
-        if !fits && count < BATCH {
-            due.truncate(first);
-            return false;
-        }
-        if !fits || count > budget.left {
-            due.truncate(first);
-            self.elapsed = start;
-            self.pending |= 1 << level;
-            budget.ahead = usize::MAX;
-            return true;
-        }
-        budget.left -= count;
-        self.heads[level * SLOTS + slot] = N::NIL;
-        self.vacate(level, slot);
-        // Inside this slot, so inside any that is taken apart above it (invariant 3).
-        self.elapsed = now.min(start | mask(level));
-        let mut index = first;
-        while index < due.len() {
-            let (deadline, link) = due.get(index);
-            if deadline <= self.elapsed {
-                nodes.set_place(link, DETACHED);
-                index += 1;
-            } else {
-                due.swap_remove(index);
-                self.insert(nodes, link, deadline);
-            }
-        }
-        due.sort_from(first);
-        true
-    }
-
-    /// Moves up to `count` nodes of the lowest pending slot down; returns how many.
-    #[cold]
-    fn take_apart<N: Nodes<Link = L>>(&mut self, nodes: &mut N, count: usize) -> usize {
-        let level = self.pending.trailing_zeros() as usize;
-        let place = level * SLOTS + digit(self.elapsed, level);
-        let mut moved = 0;
-        while moved < count && self.heads[place] != N::NIL {
-            moved += 1;
-            let link = self.heads[place];
-            // Taking the last one out ends the pending state.
-            self.remove(nodes, link);
-            let deadline = nodes.deadline(link);
-            self.insert(nodes, link, deadline);
-        }
-        moved
-    }
-
-    /// The slot that comes first, as level and slot.
+    /// The slot that comes first.
     #[inline]
-    fn nearest(&self) -> Option<(usize, usize)> {
+    fn nearest(&self) -> Option<Slot> {
         if self.levels == 0 {
             return None;
         }
         let level = self.levels.trailing_zeros() as usize;
-        Some((level, self.occupied[level].trailing_zeros() as usize))
+        let digit = self.occupied[level].trailing_zeros() as usize;
+        Some(Slot { level, digit })
+    }
+
+    /// The slot that is being taken apart, the lowest if there are several.
+    #[inline]
+    fn unfinished(&self) -> Option<Slot> {
+        if self.pending == 0 {
+            return None;
+        }
+        let level = self.pending.trailing_zeros() as usize;
+        let digit = digit(self.elapsed, level);
+        Some(Slot { level, digit })
     }
 
     /// The first moment of a slot.
     #[inline]
-    fn start(&self, level: usize, slot: usize) -> u64 {
-        let shift = level as u32 * DIGIT_BITS;
+    fn start(&self, slot: Slot) -> u64 {
+        let shift = slot.level as u32 * DIGIT_BITS;
         // At the top level nothing is above.
         let above = u64::MAX.checked_shl(shift + DIGIT_BITS).unwrap_or(0);
-        self.elapsed & above | (slot as u64) << shift
+        self.elapsed & above | (slot.digit as u64) << shift
+    }
+
+    /// The last moment of a slot.
+    #[inline]
+    fn end(&self, slot: Slot) -> u64 {
+        self.start(slot) | mask(slot.level)
     }
 
     /// Notes that a slot has become empty.
-    fn vacate(&mut self, level: usize, slot: usize) {
+    #[inline]
+    fn vacate(&mut self, place: Place) {
+        let (level, slot) = (place as usize / SLOTS, place as usize % SLOTS);
         self.occupied[level] &= !(1 << slot);
         if self.occupied[level] == 0 {
             self.levels &= !(1 << level);
         }
-        if slot == digit(self.elapsed, level) {
+        if self.pending != 0 && slot == digit(self.elapsed, level) {
             self.pending &= !(1 << level);
         }
+    }
+
+    /// Puts a timer that stands in no slot into the one for `deadline`, if it is ever due.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, timer: N::Link, deadline: u64) {
+        if deadline == NEVER {
+            return self.slots.nodes.set_before(timer, Before::Nowhere);
+        }
+        let when = deadline.max(self.elapsed);
+        let level = level_of(when ^ self.elapsed);
+        let digit = digit(when, level);
+        if self.slots.push(Slot { level, digit }.place(), timer) {
+            self.occupied[level] |= 1 << digit;
+            self.levels |= 1 << level;
+        }
+    }
+
+    /// Takes a timer out of its slot, if it stands in one.
+    #[inline(always)]
+    pub(crate) fn remove(&mut self, timer: N::Link) {
+        if let Some(place) = self.slots.remove(timer) {
+            self.vacate(place);
+        }
+    }
+
+    /// When to call [`collect`](Self::collect) next: never late; exact unless the nearest slot is
+    /// crowded or holds a re-armed timer, and then not before that slot begins.
+    #[inline]
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
+        if self.pending != 0 {
+            return Some(self.elapsed);
+        }
+        let slot = self.nearest()?;
+        let Some(survey) = self.slots.survey(slot.place(), CROWD) else {
+            return Some(self.start(slot));
+        };
+        // Where everything here was re-armed to later, the next slot may begin before it.
+        Some(survey.earliest.min(self.end(slot).saturating_add(1))).filter(|&next| next != NEVER)
+    }
+
+    /// Moves the time forward to `now` (a `now` before the wheel's time counts as that), handing
+    /// out what is due.
+    ///
+    /// Hands out or moves as many timers as `budget` allows.
+    pub(crate) fn collect(
+        &mut self,
+        now: u64,
+        budget: &mut Budget,
+        due: &mut Batch<N::Link>,
+    ) -> Progress {
+        let now = now.min(NEVER - 1).max(self.elapsed);
+        loop {
+            // Order wants the unfinished slot before what is due below it. Left over from a call
+            // before, it is a crowd, and may be far from due: then it gets half of the budget first.
+            let unfinished = self.unfinished().filter(|&slot| self.end(slot) > now);
+            if let Some(slot) = unfinished {
+                let moved = self.take_apart(slot, budget.left.min(budget.ahead));
+                if moved > 0 {
+                    budget.spend(moved);
+                    budget.ahead = budget.ahead.saturating_sub(moved);
+                    continue;
+                }
+            }
+            let begun = self.nearest().filter(|&slot| self.start(slot) <= now);
+            let Some(slot) = begun.or(unfinished) else {
+                self.elapsed = now;
+                return Progress::Done;
+            };
+            if budget.left == 0 {
+                return Progress::More;
+            }
+            if Some(slot) == unfinished {
+                // Nothing is due below it: it gets the rest.
+                let moved = self.take_apart(slot, budget.left);
+                budget.spend(moved);
+            } else if !self.take_slot(slot, now, budget, due) {
+                return Progress::Full;
+            }
+        }
+    }
+
+    /// Handles a slot that has begun. Returns false if a batch with more room is needed.
+    fn take_slot(
+        &mut self,
+        slot: Slot,
+        now: u64,
+        budget: &mut Budget,
+        due: &mut Batch<N::Link>,
+    ) -> bool {
+        if budget.crowd == Some((slot, self.start(slot))) {
+            return self.hand_out(slot, now, budget, due);
+        }
+        if let Some(survey) = self.slots.survey(slot.place(), CROWD) {
+            if survey.count > due.room() {
+                return false;
+            }
+            self.read(slot, now, budget, due);
+            return true;
+        }
+        if self.end(slot) <= now {
+            budget.crowd = Some((slot, self.start(slot)));
+            return self.hand_out(slot, now, budget, due);
+        }
+        self.elapsed = self.start(slot).max(self.elapsed);
+        self.pending |= 1 << slot.level;
+        // What was left over from calls before yields; this one has just come up.
+        budget.ahead = usize::MAX;
+        true
+    }
+
+    /// Reads a slot that is no crowd: hands out what is due, as far as the budget goes, in the order of
+    /// the deadlines, and moves the rest down.
+    fn read(&mut self, slot: Slot, now: u64, budget: &mut Budget, due: &mut Batch<N::Link>) {
+        let first = due.len();
+        self.slots.drain(slot.place(), due);
+        self.vacate(slot.place());
+        // Inside this slot, so inside any that is taken apart above it (invariant 3).
+        let mut reached = now.min(self.end(slot)).max(self.elapsed);
+        let read = due.len() - first;
+        let mut count = due.sort_from(first, reached);
+        if count > budget.left {
+            // What is too much for this call is still to come.
+            count = budget.left;
+            reached = due.deadline(first + count - 1).max(self.elapsed);
+        }
+        budget.spend(read.min(budget.left));
+        self.elapsed = reached;
+        while due.len() > first + count {
+            let (deadline, timer) = due.unpush();
+            self.insert(timer, deadline);
+        }
+    }
+
+    /// Hands out a crowd whose time is over, as far as budget and room go. Returns false if there is no
+    /// room.
+    #[cold]
+    fn hand_out(
+        &mut self,
+        slot: Slot,
+        now: u64,
+        budget: &mut Budget,
+        due: &mut Batch<N::Link>,
+    ) -> bool {
+        let place = slot.place();
+        let room = due.room().min(budget.left);
+        for _ in 0..room {
+            let Some((deadline, timer)) = self.slots.pop(place) else {
+                break;
+            };
+            budget.spend(1);
+            if deadline <= now {
+                due.push(deadline, timer);
+            } else {
+                // Re-armed to a time after this slot.
+                self.insert(timer, deadline);
+            }
+        }
+        if self.slots.is_empty(place) {
+            self.vacate(place);
+        }
+        room > 0
+    }
+
+    /// Moves up to `count` timers of an unfinished slot down; returns how many.
+    #[cold]
+    fn take_apart(&mut self, slot: Slot, count: usize) -> usize {
+        let place = slot.place();
+        let mut moved = 0;
+        while moved < count {
+            let Some((deadline, timer)) = self.slots.pop(place) else {
+                break;
+            };
+            moved += 1;
+            self.insert(timer, deadline);
+        }
+        if self.slots.is_empty(place) {
+            // It is finished.
+            self.vacate(place);
+        }
+        moved
     }
 }
 

@@ -1,21 +1,31 @@
-//! What the levels ask of a node, wherever it lies: in a slab, or in a pinned sleep.
+//! What the chains ask of a timer, wherever it lies: in a slab, or in a pinned sleep.
 
-/// The `place` of a node that stands in no list.
-pub(crate) const DETACHED: u16 = u16::MAX;
+use core::fmt::Debug;
 
-/// Access to the nodes that the lists consist of.
+use super::slots::Place;
+
+/// What stands before a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before<L> {
+    /// Another timer of the chain.
+    Timer(L),
+    /// Nothing: it is the first one of this slot.
+    Slot(Place),
+    /// It stands in no slot.
+    Nowhere,
+}
+
+/// Access to the timers that chains consist of.
 ///
-/// A link is a name for a node: an index, or an address. The levels never make one up.
+/// A link is a name for a timer: an index, or an address. The chains never make one up.
 pub(crate) trait Nodes {
-    type Link: Copy + PartialEq;
+    type Link: Copy + PartialEq + Debug;
     /// The link that leads nowhere.
     const NIL: Self::Link;
 
     fn deadline(&self, link: Self::Link) -> u64;
     fn next(&self, link: Self::Link) -> Self::Link;
-    fn prev(&self, link: Self::Link) -> Self::Link;
-    fn place(&self, link: Self::Link) -> u16;
+    fn before(&self, link: Self::Link) -> Before<Self::Link>;
     fn set_next(&mut self, link: Self::Link, next: Self::Link);
-    fn set_prev(&mut self, link: Self::Link, prev: Self::Link);
-    fn set_place(&mut self, link: Self::Link, place: u16);
+    fn set_before(&mut self, link: Self::Link, before: Before<Self::Link>);
 }
