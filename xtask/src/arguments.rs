@@ -1,4 +1,4 @@
-//! Arguments of the commands: step names, flags and `-p CRATE`.
+//! Arguments of the commands: step names, flags, numbers and `-p CRATE`.
 use crate::workspace::Workspace;
 
 /// What was asked for.
@@ -8,12 +8,14 @@ pub(crate) struct Arguments {
     pub(crate) steps: Vec<String>,
     /// Without the dashes.
     pub(crate) flags: Vec<String>,
+    /// Without the dashes, each with what stood behind it.
+    pub(crate) numbers: Vec<(String, u64)>,
     /// Empty means all.
     pub(crate) crates: Vec<String>,
 }
 
 impl Arguments {
-    /// Reads `arguments`; an error names what is allowed.
+    /// Reads `arguments`; an error names what is allowed. Of `flags`, `"seconds N"` takes a number.
     pub(crate) fn parse(
         arguments: &[String],
         steps: &[&str],
@@ -50,6 +52,12 @@ impl Arguments {
                 && flags.contains(&flag)
             {
                 parsed.flags.push(flag.to_owned());
+            } else if let Some(name) = argument.strip_prefix("--")
+                && flags.contains(&format!("{name} N").as_str())
+            {
+                let number = rest.next().and_then(|number| number.parse().ok());
+                let number = number.ok_or_else(|| format!("{argument} needs a number"))?;
+                parsed.numbers.push((name.to_owned(), number));
             } else if steps.contains(&argument) {
                 parsed.steps.push(argument.to_owned());
             } else {
@@ -78,6 +86,12 @@ impl Arguments {
     pub(crate) fn has_flag(&self, flag: &str) -> bool {
         self.flags.iter().any(|name| name == flag)
     }
+
+    /// What stood behind the flag `name`, the last time.
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        let mut numbers = self.numbers.iter().rev();
+        numbers.find_map(|(flag, number)| (flag == name).then_some(*number))
+    }
 }
 
 #[cfg(test)]
@@ -89,7 +103,8 @@ mod tests {
             .iter()
             .map(|&argument| argument.to_owned())
             .collect();
-        Arguments::parse_with(&arguments, &["loom", "docs"], &["quick"], &["hyperia-wait"])
+        let flags = ["quick", "seconds N"];
+        Arguments::parse_with(&arguments, &["loom", "docs"], &flags, &["hyperia-wait"])
     }
 
     #[test]
@@ -103,11 +118,24 @@ mod tests {
     }
 
     #[test]
+    fn a_number_stands_behind_its_flag() {
+        let parsed = parse(&["--seconds", "5", "docs", "--seconds", "7"]).unwrap();
+        assert_eq!(
+            (parsed.number("seconds"), parsed.number("rounds")),
+            (Some(7), None)
+        );
+        assert!(parsed.wants_step("docs") && parsed.flags.is_empty());
+        for wrong in [&["--seconds"][..], &["--seconds", "x"]] {
+            assert_eq!(parse(wrong).unwrap_err(), "--seconds needs a number");
+        }
+    }
+
+    #[test]
     fn an_error_names_what_is_allowed() {
         let error = parse(&["lom"]).unwrap_err();
         assert_eq!(
             error,
-            "cannot use `lom`; allowed: loom, docs, --quick, -p CRATE"
+            "cannot use `lom`; allowed: loom, docs, --quick, --seconds N, -p CRATE"
         );
         assert_eq!(
             parse(&["-p", "x"]).unwrap_err(),

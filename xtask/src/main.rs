@@ -23,7 +23,8 @@ cargo xtask COMMAND
   bench [--quick] [-p CRATE...]      criterion benches and the comparison with other crates
   verify [STEP...] [-p CRATE...]     the long checks; without steps, all of them:
                                      LONG
-                                     (sanitize: the steps of the sanitizers, asan and tsan)
+                                     (sanitize: the steps of the sanitizers, asan and tsan;
+                                     fuzz [TARGET...] [--seconds N]: all targets, 60 s each)
   help                               this text
 ";
 

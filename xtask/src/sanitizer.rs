@@ -15,9 +15,9 @@ use std::process::Command;
 use std::time::Duration;
 use toolchain::Toolchain;
 
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The second flag lets the instrumented crates use the plain std.
-const ADDRESS_FLAGS: &str = "-Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer";
+pub(crate) const ADDRESS_FLAGS: &str = "-Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer";
 const THREAD_FLAGS: &str = "-Zsanitizer=thread";
 /// The first report ends the process, so that it is the last thing it says.
 const THREAD_OPTIONS: (&str, &str) = ("TSAN_OPTIONS", "halt_on_error=1");
@@ -79,7 +79,7 @@ pub(crate) fn thread(workspace: &Workspace, load: &Load<'_>, tally: &mut Tally<'
     run(&folder, &cargo, &bug, &[THREAD_OPTIONS], load, tally);
 }
 
-fn is_supported() -> bool {
+pub(crate) fn is_supported() -> bool {
     cfg!(all(
         target_arch = "x86_64",
         target_os = "linux",

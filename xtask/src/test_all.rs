@@ -28,6 +28,7 @@ const STEPS: &[(&str, Step)] = &[
     ("tidy", tidy_step),
     ("clippy", clippy),
     ("tests", cases::tests),
+    ("fuzz", fuzz),
     ("doctests", cases::doctests),
     ("features", features::features),
     ("no_std", no_std::no_std),
@@ -103,6 +104,21 @@ fn clippy(context: &Context<'_>, tally: &mut Tally<'_>) {
         tally,
         "cargo clippy",
     );
+}
+
+/// The fuzz targets on inputs that are always the same. Their crate is no default member; of its parts
+/// only `verify` builds the programs, which take a C++ compiler.
+fn fuzz(context: &Context<'_>, tally: &mut Tally<'_>) {
+    const PACKAGE: &str = "hyperia-fuzz";
+    if !context.arguments.wants_crate(PACKAGE) {
+        return;
+    }
+    let workspace = context.workspace;
+    let mut clippy = workspace.cargo(&["clippy", "--all-targets", "-p", PACKAGE]);
+    let clippy = clippy.args(["--", "-D", "warnings"]);
+    check(clippy, tally, "clippy of the fuzz targets");
+    let mut tests = workspace.cargo(&["test", "--lib", "--tests", "-p", PACKAGE]);
+    cases::build_and_run(&mut tests, &[], &[], cases::DEADLINE, tally);
 }
 
 /// Benches compile and run once, those against other crates included.

@@ -1,4 +1,5 @@
 //! `cargo xtask verify`: the long checks, each callable alone.
+mod fuzz;
 mod mutate;
 mod sanitize;
 
@@ -17,6 +18,7 @@ const STEPS: &[(&str, Step)] = &[
     ("stress", stress),
     ("asan", sanitize::asan),
     ("tsan", sanitize::tsan),
+    ("fuzz", fuzz::fuzz),
     ("mutate", mutate::mutate),
 ];
 
@@ -35,17 +37,28 @@ pub(crate) fn names() -> Vec<&'static str> {
     STEPS.iter().map(|(name, _)| *name).collect()
 }
 
-/// The steps, and the name for two of them.
-fn allowed() -> Vec<&'static str> {
-    names().into_iter().chain([sanitize::NAME]).collect()
+/// The steps, the name for two of them, and what `fuzz` has targets for.
+fn allowed(workspace: &Workspace) -> Vec<&str> {
+    let mut allowed = names();
+    allowed.push(sanitize::NAME);
+    allowed.extend(fuzz::targets(workspace));
+    allowed
 }
 
 /// Runs the command.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode, String> {
-    let mut arguments = Arguments::parse(arguments, &allowed(), &[], workspace)?;
+    let mut arguments = Arguments::parse(
+        arguments,
+        &allowed(workspace),
+        &[fuzz::SECONDS_FLAG],
+        workspace,
+    )?;
     if arguments.steps.iter().any(|step| step == sanitize::NAME) {
         let steps = sanitize::STEPS.map(str::to_owned);
         arguments.steps.extend(steps);
+    }
+    if fuzz::targets(workspace).any(|target| arguments.steps.iter().any(|step| step == target)) {
+        arguments.steps.push(fuzz::NAME.to_owned());
     }
     let mut report = Report::default();
     for (name, step) in STEPS {

@@ -56,7 +56,7 @@ pub(super) fn unfinished(source: &Source) -> Vec<String> {
 }
 
 /// Each crate has its documents, the lints, no bench harness on the library, no examples folder; and
-/// cargo builds all of them by default but the comparison.
+/// cargo builds all of them by default but the comparison and the fuzz targets.
 pub(super) fn crates(workspace: &Workspace) -> Vec<String> {
     let mut findings = Vec::new();
     for package in workspace.crates() {
@@ -110,7 +110,7 @@ fn documents(
 }
 
 fn membership(package: &Package) -> Vec<String> {
-    let expected = package.name != "hyperia-bench";
+    let expected = !["hyperia-bench", "hyperia-fuzz"].contains(&package.name.as_str());
     if package.is_default == expected {
         return Vec::new();
     }
@@ -268,11 +268,12 @@ mod tests {
     }
 
     #[test]
-    fn default_members_are_all_but_the_comparison() {
+    fn default_members_are_all_but_two() {
         assert_eq!(membership(&package("x", false)).len(), 1);
         assert_eq!(membership(&package("hyperia-bench", true)).len(), 1);
         assert!(membership(&package("x", true)).is_empty());
         assert!(membership(&package("hyperia-bench", false)).is_empty());
+        assert!(membership(&package("hyperia-fuzz", false)).is_empty());
     }
 
     #[test]
