@@ -17,6 +17,21 @@ impl Load {
         Self::from(std::env::args().skip(1))
     }
 
+    /// Whether this is a check that everything works, and its figures mean nothing.
+    pub fn is_check(self) -> bool {
+        self.rounds == 1
+    }
+
+    /// How many rounds count.
+    pub fn rounds(self) -> usize {
+        self.rounds
+    }
+
+    /// How many operations a sample has which in full has `full`; ten at least.
+    pub fn operations(self, full: u64) -> u64 {
+        (full / self.share).max(10)
+    }
+
     fn from(args: impl Iterator<Item = String>) -> Self {
         let args: Vec<_> = args.collect();
         let has = |flag: &str| args.iter().any(|arg| arg == flag);
@@ -101,7 +116,7 @@ impl<'a> Comparison<'a> {
 
     /// Measures: a round to warm up, then in every round each contender once, the order rotating.
     pub fn run(mut self, load: Load) -> String {
-        let operations = (self.operations / load.share).max(10);
+        let operations = load.operations(self.operations);
         let count = self.contenders.len();
         let mut samples = vec![Vec::new(); count];
         for round in 0..=load.rounds {
@@ -227,6 +242,9 @@ mod tests {
     fn the_load_is_chosen_by_the_command_line() {
         let load = |args: &[&str]| Load::from(args.iter().map(|&arg| arg.to_owned()));
         assert_eq!(load(&[]).rounds, 1);
+        assert!(load(&[]).is_check() && !load(&["--bench", "--quick"]).is_check());
+        assert_eq!(load(&["--bench"]).operations(1_000), 1_000);
+        assert_eq!(load(&[]).operations(1_000), 10);
         assert!(load(&["--bench", "--quick"]).rounds < load(&["--bench"]).rounds);
     }
 }
