@@ -25,6 +25,10 @@ pub(crate) trait Timers {
     /// Converts from nanoseconds since its making.
     fn time(&self, nanos: u64) -> Self::Time;
     fn insert(&mut self, deadline: Self::Time, value: u32) -> Self::Key;
+    /// Inserts a timer that is never cancelled.
+    fn insert_for_good(&mut self, deadline: Self::Time, value: u32) {
+        self.insert(deadline, value);
+    }
     /// Removes a timer that has not fired.
     fn cancel(&mut self, key: Self::Key) -> u32;
     /// Hands out what is due.
@@ -125,6 +129,9 @@ impl Timers for Nexus {
     }
     fn insert(&mut self, deadline: Instant, value: u32) -> Self::Key {
         self.wheel.schedule(deadline, value)
+    }
+    fn insert_for_good(&mut self, deadline: Instant, value: u32) {
+        self.wheel.schedule_forget(deadline, value);
     }
     fn cancel(&mut self, key: Self::Key) -> u32 {
         self.wheel.cancel(key).expect("it is there")
