@@ -2,6 +2,7 @@
 //!
 //! | Module | Producers | Consumers | Room | Choose it for |
 //! |---|---|---|---|---|
+//! | [`spsc`] | one | one | bounded | a stream between two threads: no read-modify-write at all, slices in and out |
 //! | [`mpsc`] | many | one | unbounded | run queues, mailboxes: a push is one read-modify-write, a pop is none |
 //! | [`mpmc`] | many | many | bounded | work shared by several consumers, with a limit |
 //!
@@ -9,9 +10,10 @@
 //! wants to wait puts a waker or a wait queue beside it; each module says what a woken consumer may
 //! see.
 //!
-//! Both can be closed, and closing takes part in the order of the pushes: a push either comes
+//! All can be closed, and closing takes part in the order of the pushes: a push either comes
 //! before the close, and then its value is popped or dropped with the queue, or it fails with
-//! [`PushError::Closed`] and has its value back.
+//! [`PushError::Closed`] and has its value back. (Where the consumer of [`spsc`] closes, the order is decided
+//! when its producer notices: see [there](spsc#what-a-close-by-the-consumer-means).)
 #![no_std]
 #![warn(
     clippy::alloc_instead_of_core,
@@ -31,6 +33,7 @@ mod padded;
 #[path = "../tests/models/placements.rs"]
 mod placements;
 mod primitive;
+pub mod spsc;
 
 pub use error::{PopError, PushError};
 
@@ -63,12 +66,49 @@ struct Readme;
 /// fn is_send<T: Send>() {}
 /// is_send::<hyperia_queue::mpsc::Consumer<std::sync::MutexGuard<'static, u8>>>();
 /// ```
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<hyperia_queue::spsc::Producer<std::rc::Rc<u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<hyperia_queue::spsc::Consumer<std::rc::Rc<u8>>>();
+/// ```
 /// while this compiles:
 /// ```
 /// fn is_send_and_sync<T: Send + Sync>() {}
 /// is_send_and_sync::<hyperia_queue::mpmc::Queue<std::sync::Arc<u8>>>();
 /// is_send_and_sync::<hyperia_queue::mpsc::Producer<std::cell::Cell<u8>>>();
 /// is_send_and_sync::<hyperia_queue::mpsc::Consumer<std::cell::Cell<u8>>>();
+/// is_send_and_sync::<hyperia_queue::spsc::Producer<std::cell::Cell<u8>>>();
+/// is_send_and_sync::<hyperia_queue::spsc::Consumer<std::cell::Cell<u8>>>();
 /// ```
 #[cfg(doctest)]
 struct AutoTraits;
+
+/// There is one of each end, and what was seen is not there any more once it was passed:
+/// ```compile_fail,E0599
+/// let (producer, _consumer) = hyperia_queue::spsc::bounded::<u8>(1);
+/// let _ = producer.clone();
+/// ```
+/// ```compile_fail,E0599
+/// let (_producer, consumer) = hyperia_queue::spsc::bounded::<u8>(1);
+/// let _ = consumer.clone();
+/// ```
+/// ```compile_fail,E0499
+/// let (mut producer, mut consumer) = hyperia_queue::spsc::bounded(1);
+/// producer.push(7).unwrap();
+/// let seen = consumer.peek().unwrap();
+/// consumer.advance(1);
+/// assert_eq!(*seen, 7);
+/// ```
+/// while this compiles:
+/// ```
+/// let (mut producer, mut consumer) = hyperia_queue::spsc::bounded(1);
+/// producer.push(7).unwrap();
+/// let seen = consumer.peek().unwrap();
+/// assert_eq!(*seen, 7);
+/// consumer.advance(1);
+/// ```
+#[cfg(doctest)]
+struct OneOfEach;

@@ -4,6 +4,7 @@
 
 use hyperia_queue::mpmc::Queue;
 use hyperia_queue::mpsc::unbounded;
+use hyperia_queue::spsc;
 use hyperia_test::alloc::{CountingAllocator, count};
 
 #[global_allocator]
@@ -24,6 +25,32 @@ fn an_mpmc_queue_allocates_once() {
         }
     });
     assert_eq!(counts.allocations, 0);
+}
+
+#[test]
+fn an_spsc_queue_allocates_what_it_shares_and_its_slots() {
+    let ((mut producer, mut consumer), counts) = count(|| spsc::bounded(100));
+    assert_eq!(counts.allocations, 2);
+    let slots = 128 * size_of::<u64>();
+    assert!(
+        (slots..slots + 1024).contains(&counts.bytes),
+        "{} bytes: slots for the next power of two, and nothing beside the values",
+        counts.bytes
+    );
+    let mut values = Vec::with_capacity(100);
+    let ((), counts) = count(|| {
+        for value in 0..1000_u64 {
+            producer.push(value).unwrap();
+            assert_eq!(consumer.pop(), Ok(value));
+            assert_eq!(producer.push_iter(0..100), Ok(100));
+            assert_eq!(consumer.pop_many(&mut values, 100), Ok(100));
+            assert_eq!(producer.push_many(&mut values), Ok(100));
+            assert_eq!(consumer.advance(100), 100);
+        }
+    });
+    assert_eq!(counts.allocations, 0);
+    let ((), counts) = count(|| drop((producer, consumer)));
+    assert_eq!(counts.deallocations, 2);
 }
 
 #[test]

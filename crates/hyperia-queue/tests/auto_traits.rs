@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use hyperia_queue::mpmc::Queue;
 use hyperia_queue::mpsc::{Consumer, Producer};
-use hyperia_queue::{PopError, PushError};
+use hyperia_queue::{PopError, PushError, spsc};
 
 #[test]
 fn auto_traits() {
@@ -16,16 +16,20 @@ fn auto_traits() {
     // Neither.
     type Local = (Rc<u8>, PhantomPinned);
     hyperia_test::auto_traits! {
-        // type:             Send  Sync  Unpin
-        Queue<Movable>:      true  true  true;
-        Queue<Local>:        false false true;
-        Producer<Movable>:   true  true  true;
-        Producer<Local>:     false false true;
-        Consumer<Movable>:   true  true  true;
-        Consumer<Local>:     false false true;
-        PushError<Movable>:  true  false true;
-        PushError<Local>:    false false false;
-        PopError:            true  true  true;
+        // type:                   Send  Sync  Unpin
+        Queue<Movable>:            true  true  true;
+        Queue<Local>:              false false true;
+        Producer<Movable>:         true  true  true;
+        Producer<Local>:           false false true;
+        Consumer<Movable>:         true  true  true;
+        Consumer<Local>:           false false true;
+        spsc::Producer<Movable>:   true  true  true;
+        spsc::Producer<Local>:     false false true;
+        spsc::Consumer<Movable>:   true  true  true;
+        spsc::Consumer<Local>:     false false true;
+        PushError<Movable>:        true  false true;
+        PushError<Local>:          false false false;
+        PopError:                  true  true  true;
     }
 }
 
@@ -34,4 +38,5 @@ fn unwinding() {
     fn is_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
     type T = Cell<u8>;
     is_unwind_safe::<(Queue<T>, Producer<T>, Consumer<T>, PopError)>();
+    is_unwind_safe::<(spsc::Producer<T>, spsc::Consumer<T>)>();
 }

@@ -6,5 +6,6 @@ mod models {
     mod mpmc;
     mod mpsc;
     mod placements;
+    mod spsc;
     mod tracked;
 }

@@ -10,6 +10,7 @@ use std::thread;
 use common::Random;
 use hyperia_queue::mpmc::Queue;
 use hyperia_queue::mpsc::unbounded;
+use hyperia_queue::spsc;
 use hyperia_queue::{PopError, PushError};
 
 /// Values per producer.
@@ -152,6 +153,101 @@ fn mpsc_pops_everything_exactly_once() {
             .into_iter()
             .for_each(|thread| thread.join().unwrap());
         assert_exactly_once(&[popped], producers);
+    }
+}
+
+#[test]
+fn spsc_pops_everything_exactly_once() {
+    for (seed, capacity) in [(1, 1), (2, 3), (3, 7), (4, 64), (5, 1000)] {
+        let (mut producer, mut consumer) = spsc::bounded(capacity);
+        let thread = thread::spawn(move || {
+            let mut random = Random::new(seed * 10);
+            let (mut index, mut batch) = (0, Vec::new());
+            while index < VALUES {
+                let end = (index + 1 + random.below(capacity + 1)).min(VALUES);
+                let result = match random.below(3) {
+                    0 => producer.push(value(0, index)).map(|()| 1).map_err(drop),
+                    1 => producer
+                        .push_iter((index..end).map(|index| value(0, index)))
+                        .map_err(drop),
+                    _ => {
+                        batch.extend((index..end).map(|index| value(0, index)));
+                        let result = producer.push_many(&mut batch).map_err(drop);
+                        batch.clear();
+                        result
+                    }
+                };
+                match result {
+                    Ok(count) => index += count,
+                    Err(()) => thread::yield_now(),
+                }
+            }
+        });
+        let mut random = Random::new(seed);
+        let mut popped = Vec::new();
+        loop {
+            let result = match random.below(4) {
+                0 => consumer.pop().map(|value| popped.push(value)),
+                1 => consumer
+                    .peek()
+                    .map(|peeked| popped.push(Value(peeked.0.clone())))
+                    .map(|()| {
+                        assert_eq!(consumer.advance(1), 1);
+                    }),
+                2 => {
+                    let seen = consumer.peek_many(1 + random.below(50));
+                    let count = seen.map(|(first, second)| {
+                        popped.extend(first.iter().chain(second).map(|seen| Value(seen.0.clone())));
+                        first.len() + second.len()
+                    });
+                    count.map(|count| assert_eq!(consumer.advance(count), count))
+                }
+                _ => consumer
+                    .pop_many(&mut popped, 1 + random.below(50))
+                    .map(drop),
+            };
+            match result {
+                Ok(()) => {}
+                Err(PopError::Empty) => thread::yield_now(),
+                Err(PopError::Closed) => break,
+            }
+        }
+        thread.join().unwrap();
+        assert_exactly_once(&[popped], 1);
+    }
+}
+
+/// Closed by the consumer at some time among pushes: what was accepted is popped, what was refused came
+/// back, and `Closed` is heard once the producer has noticed.
+#[test]
+fn a_close_by_the_spsc_consumer_splits_accepted_from_refused() {
+    for round in 0..400 {
+        let (mut producer, mut consumer) = spsc::bounded(16);
+        let thread = thread::spawn(move || {
+            let mut accepted = 0;
+            loop {
+                match producer.push(1) {
+                    Ok(()) => accepted += 1,
+                    Err(PushError::Full(_)) => thread::yield_now(),
+                    // It lives on in the result.
+                    Err(PushError::Closed(_)) => return (accepted, producer),
+                }
+            }
+        });
+        let mut popped = 0;
+        for _ in 0..round {
+            popped += consumer.pop().unwrap_or(0);
+        }
+        consumer.close();
+        loop {
+            match consumer.pop() {
+                Ok(value) => popped += value,
+                Err(PopError::Empty) => thread::yield_now(),
+                Err(PopError::Closed) => break,
+            }
+        }
+        let (accepted, producer) = thread.join().unwrap();
+        assert_eq!((popped, producer.len()), (accepted, 0));
     }
 }
 

@@ -1,0 +1,68 @@
+//! Locked instructions of pushing and popping, as the README says.
+#![cfg(not(hyperia_loom))]
+
+use std::cell::RefCell;
+
+use hyperia_queue::spsc::bounded;
+use hyperia_queue::{PopError, PushError};
+use hyperia_test::locked::assert_counts;
+
+#[test]
+fn spsc_locks_nothing_but_the_close() {
+    let (producer, consumer) = bounded::<u64>(64);
+    let (producer, consumer) = (&RefCell::new(producer), &RefCell::new(consumer));
+    let (full, _full_consumer) = bounded::<u64>(1);
+    let full = &RefCell::new(full);
+    full.borrow_mut().push(0).unwrap();
+    let values = &RefCell::new(Vec::with_capacity(32));
+    assert_counts(&[
+        ("push and pop", 0, &|| {
+            producer.borrow_mut().push(7).unwrap();
+            assert_eq!(consumer.borrow_mut().pop(), Ok(7));
+        }),
+        ("push that is full", 0, &|| {
+            assert_eq!(full.borrow_mut().push(1), Err(PushError::Full(1)));
+        }),
+        ("pop that is empty", 0, &|| {
+            assert_eq!(consumer.borrow_mut().pop(), Err(PopError::Empty));
+        }),
+        ("32 in and out as vectors", 0, &|| {
+            let (mut values, mut consumer) = (values.borrow_mut(), consumer.borrow_mut());
+            values.extend(0..32);
+            assert_eq!(producer.borrow_mut().push_many(&mut values), Ok(32));
+            assert_eq!(consumer.pop_many(&mut values, 32), Ok(32));
+            values.clear();
+        }),
+        ("32 in by an iterator, out as slices", 0, &|| {
+            let mut consumer = consumer.borrow_mut();
+            assert_eq!(producer.borrow_mut().push_iter(0..32), Ok(32));
+            let (first, second) = consumer.peek_many(usize::MAX).unwrap();
+            let sum: u64 = first.iter().chain(second).sum();
+            assert_eq!((sum, consumer.advance(32)), (496, 32));
+        }),
+        ("len, is_closed", 0, &|| {
+            let (producer, consumer) = (producer.borrow(), consumer.borrow());
+            assert!(producer.is_empty() && consumer.is_empty());
+            assert!(!producer.is_closed() && !consumer.is_closed());
+        }),
+    ]);
+}
+
+#[test]
+fn a_close_is_one_locked_instruction() {
+    let (producer, consumer) = bounded::<u64>(1);
+    let (ended, mut refusing) = bounded::<u64>(1);
+    ended.close();
+    assert_eq!(refusing.pop(), Err(PopError::Closed));
+    assert_counts(&[
+        ("close by the producer", 1, &|| {
+            producer.close();
+        }),
+        ("close by the consumer", 1, &|| {
+            consumer.close();
+        }),
+        ("is_closed of a closed one", 0, &|| {
+            assert!(ended.is_closed() && refusing.is_closed());
+        }),
+    ]);
+}
