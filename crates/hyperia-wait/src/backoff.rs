@@ -8,19 +8,30 @@ use crate::primitive::yield_now;
 #[cfg(not(hyperia_loom))]
 const SPINS_MAX: u32 = 64;
 
-/// Waits for the holder of a lock: first busily and doubling, then by yielding.
-pub(crate) struct Backoff {
+/// Waits for the holder of a lock bit: first busily and twice as long each time, then by letting other threads
+/// run (without `std`: busily, for ever).
+///
+/// For locks whose sections are a few instructions, and have no user code in them.
+#[derive(Debug)]
+pub struct Backoff {
     spins: u32,
 }
 
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Backoff {
-    pub(crate) const fn new() -> Self {
+    /// Creates one that has not waited yet.
+    pub const fn new() -> Self {
         Self { spins: 1 }
     }
 
     /// Waits a little, longer than the last time.
     #[cold]
-    pub(crate) fn wait(&mut self) {
+    pub fn wait(&mut self) {
         #[cfg(hyperia_loom)]
         return self.wait_in_model();
         #[cfg(not(hyperia_loom))]

@@ -5,6 +5,7 @@
 //! | [`WakerCell`] | one waiter, any number of notifiers; no lock, no allocation |
 //! | [`WaitQueue`] | any number of waiters, woken in the order in which they came; 16 bytes |
 //! | [`WakeBatch`] | wakers collected under a lock, to be woken after it |
+//! | [`list`], [`Backoff`] | what queues of waiters are made of, for those who build their own |
 //! | [`race`] | the first of two futures, with the other one kept alive |
 //! | [`block_on`], [`Block`] | a thread as the waiter (feature `std`) |
 //! | [`driving`] | the mark of a thread on which blocking would be a deadlock (feature `std`) |
@@ -25,12 +26,14 @@ mod backoff;
 mod block;
 mod elapsed;
 mod first_panic;
+pub mod list;
 mod primitive;
 mod race;
 mod wait_queue;
 mod wake_batch;
 mod waker_cell;
 
+pub use backoff::Backoff;
 #[cfg(feature = "std")]
 pub use block::{Block, Driving, block_on, driving};
 pub use elapsed::Elapsed;

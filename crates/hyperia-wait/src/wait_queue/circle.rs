@@ -3,10 +3,11 @@
 use core::mem;
 
 use super::WaitQueue;
-use super::list::{self, Node};
 use super::lock::Locked;
+use super::node::{self, Node};
 use crate::WakeBatch;
 use crate::first_panic::FirstPanic;
+use crate::list;
 
 /// Everybody who is to be woken by one `notify_all` or `close`: spliced out of the queue into a circle
 /// around a mark. The lock of the queue still guards it, since its members may leave at any time.
@@ -69,7 +70,7 @@ impl Circle<'_> {
                 return false;
             };
             // SAFETY: it was linked until the line above, and the lock is held.
-            batch.push(unsafe { list::notify(node, self.status) });
+            batch.push(unsafe { node::notify(node, self.status) });
             self.woken += 1;
         }
         drop(locked);

@@ -2,9 +2,10 @@
 
 use core::task::Waker;
 
-use super::list::{self, Node};
+use super::node::{self, Node};
 use super::{CLOSED, LOCKED, TOKEN, WAITERS, WaitQueue};
 use crate::backoff::Backoff;
+use crate::list;
 use crate::primitive::Ordering::*;
 
 /// The lock of a queue, held. No user code runs while one of these is alive, except the condition of
@@ -99,7 +100,7 @@ impl Locked<'_> {
         // SAFETY: the lock is held and the node is in its list, hence alive (invariant 2).
         unsafe { list::remove(&mut self.head, node) };
         // SAFETY: it was linked until the line above, and the lock is held.
-        Some(unsafe { list::notify(node, status) })
+        Some(unsafe { node::notify(node, status) })
     }
 }
 

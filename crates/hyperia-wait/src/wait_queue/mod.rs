@@ -85,8 +85,8 @@
 //! and no allocation in them is the smaller evil.
 
 mod circle;
-mod list;
 mod lock;
+mod node;
 mod wait;
 
 use core::fmt;
@@ -95,7 +95,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr;
 use core::task::Waker;
 
-use self::list::Node;
+use self::node::Node;
 use self::wait::{CLOSED_BY, NOTIFIED_ALL, NOTIFIED_ONE};
 pub use self::wait::{Closed, Wait};
 use crate::WakeBatch;

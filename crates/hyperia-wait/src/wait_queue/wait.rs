@@ -9,9 +9,10 @@ use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use super::list::{self, Node};
+use super::node::Node;
 use super::{CLOSED, TOKEN, WaitQueue};
 use crate::backoff::Backoff;
+use crate::list;
 use crate::primitive::Ordering::*;
 
 /// Not polled yet: in no list.
