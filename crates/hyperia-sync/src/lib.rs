@@ -4,6 +4,8 @@
 //! | Type | What it is |
 //! |---|---|
 //! | [`AutoResetEvent`] | lets one waiter pass per `set`, in the order of their arrival |
+//! | [`Semaphore`] | permits, acquired by the number and given back |
+//! | [`Mutex`] | one at a time has the value |
 //! | [`oneshot::channel`] | hands one value from one side to the other |
 #![no_std]
 #![warn(
@@ -17,10 +19,14 @@ extern crate alloc;
 extern crate std;
 
 mod auto_reset_event;
+mod mutex;
 pub mod oneshot;
 mod primitive;
+mod semaphore;
 
 pub use auto_reset_event::{AutoResetEvent, AutoResetWait};
+pub use mutex::{Lock, Mutex, MutexGuard};
+pub use semaphore::{Permit, Semaphore, SemaphoreAcquire};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

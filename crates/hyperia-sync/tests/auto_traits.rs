@@ -8,7 +8,9 @@ use std::rc::Rc;
 use hyperia_sync::oneshot::{
     Receiver, Recv, RecvError, RecvTimeoutError, SendError, Sender, TryRecvError,
 };
-use hyperia_sync::{AutoResetEvent, AutoResetWait};
+use hyperia_sync::{
+    AutoResetEvent, AutoResetWait, Lock, Mutex, MutexGuard, Permit, Semaphore, SemaphoreAcquire,
+};
 
 /// Send, not Sync, Unpin.
 type Movable = Cell<u8>;
@@ -21,6 +23,16 @@ fn auto_traits_are_as_documented() {
         // type:                   Send  Sync  Unpin
         AutoResetEvent:            true  true  true;
         AutoResetWait<'static>:    true  true  false;
+        Semaphore:                 true  true  true;
+        SemaphoreAcquire<'static>:          true  true  false;
+        Permit<'static>:           true  true  true;
+        Mutex<Movable>:            true  true  true;
+        Mutex<Local>:              false false false;
+        Lock<'static, Movable>:    true  true  false;
+        Lock<'static, Local>:      false false false;
+        MutexGuard<'static, Movable>: true  false true;
+        MutexGuard<'static, u8>:   true  true  true;
+        MutexGuard<'static, Local>: false false true;
         Sender<Movable>:           true  true  true;
         Sender<Local>:             false false true;
         Receiver<Movable>:         true  true  true;
@@ -43,6 +55,12 @@ fn sizes_are_as_promised() {
     let word = size_of::<usize>();
     assert_eq!(size_of::<AutoResetEvent>(), 2 * word);
     assert!(size_of::<AutoResetWait<'_>>() <= 64);
+    assert!(size_of::<Semaphore>() <= 24);
+    assert!(size_of::<SemaphoreAcquire<'_>>() <= 48);
+    assert!(size_of::<Permit<'_>>() <= 16);
+    assert!(size_of::<Mutex<u64>>() <= 32);
+    assert!(size_of::<Lock<'_, u64>>() <= 56);
+    assert_eq!(size_of::<MutexGuard<'_, u64>>(), word);
     assert_eq!(size_of::<Sender<[u8; 100]>>(), word);
     assert_eq!(size_of::<Receiver<[u8; 100]>>(), word);
     assert_eq!(size_of::<Recv<[u8; 100]>>(), word);

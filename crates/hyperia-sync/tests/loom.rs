@@ -1,11 +1,14 @@
-//! Models of the event. (Its parts are modelled in hyperia-wait, those of oneshot beside it.)
+//! Models of the event and of the semaphore, which the mutex is made of. (Its parts are modelled in hyperia-wait, those of oneshot beside it.)
 #![cfg(hyperia_loom)]
 
 use std::sync::Arc;
+use std::task::Poll;
 
-use hyperia_sync::AutoResetEvent;
+use futures_core::FusedFuture;
+use hyperia_sync::{AutoResetEvent, Semaphore};
 use hyperia_test::{CountingWaker, model_roles, poll_once};
 use hyperia_wait::block_on;
+use loom::cell::UnsafeCell;
 use loom::sync::atomic::Ordering::Relaxed;
 use loom::sync::atomic::{AtomicBool, AtomicUsize};
 
@@ -79,4 +82,259 @@ fn a_set_is_kept_by_a_wait_that_goes_and_taken_by_a_reset() {
             assert_eq!(shared.counting.live(), 0);
         },
     );
+}
+
+// SAFETY: the value is touched with a permit alone, which is what the models are about; the model checker
+// watches.
+unsafe impl Sync for Permits {}
+
+/// A semaphore, what is touched with a permit alone, and two tasks.
+struct Permits {
+    semaphore: Semaphore,
+    value: UnsafeCell<u32>,
+    tasks: [Arc<CountingWaker>; 2],
+    passed: AtomicUsize,
+}
+
+impl Permits {
+    /// None, in strict order; and with one overtaking.
+    const EMPTY: [fn() -> Self; 2] = [|| Self::new(0, 0), || Self::new(0, 1)];
+    /// The same with one permit.
+    const ONE: [fn() -> Self; 2] = [|| Self::new(1, 0), || Self::new(1, 1)];
+
+    fn new(permits: usize, overtakes_max: u16) -> Self {
+        Self {
+            semaphore: Semaphore::with_overtakes_max(permits, overtakes_max),
+            value: UnsafeCell::new(0),
+            tasks: [CountingWaker::new(), CountingWaker::new()],
+            passed: AtomicUsize::new(0),
+        }
+    }
+
+    /// With a permit: nobody else is there, and what others did is seen. The model checker watches.
+    fn touch(&self) {
+        self.value.with_mut(|value| unsafe { *value += 1 });
+    }
+
+    /// Polls once, and gives up.
+    fn poll_and_leave(&self, task: usize) {
+        let mut acquire = Box::pin(self.semaphore.acquire());
+        if poll_once(acquire.as_mut(), &self.tasks[task].waker()).is_ready() {
+            self.passed.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// Catches two with one permit, one who does not see what another did with it, and one who sleeps for ever.
+///
+/// Floor: each takes, waits or is woken before, in between or after the other's three accesses.
+#[test]
+fn a_permit_carries_what_was_done_under_it() {
+    for make in Permits::ONE {
+        let role = |permits: &Permits| {
+            let permit = block_on(permits.semaphore.acquire());
+            permits.touch();
+            drop(permit);
+        };
+        model_roles(
+            "Semaphore: two who take turns",
+            10,
+            make,
+            &[role, role],
+            |permits: &Permits| {
+                assert_eq!(permits.semaphore.available_permits(), 1);
+                assert_eq!(permits.value.with(|value| unsafe { *value }), 2);
+            },
+        );
+    }
+}
+
+/// Catches a hand-over that comes without what was done before it, or that frees a waiter too early.
+///
+/// Floor: the giving falls before, between or after the two polls, and their locks.
+#[test]
+fn a_permit_handed_over_carries_what_was_done() {
+    model_roles(
+        "Semaphore: hand over | poll twice, leave",
+        6,
+        || {
+            let permits = Permits::new(1, 0);
+            permits
+                .semaphore
+                .try_acquire()
+                .expect("there is one")
+                .forget();
+            permits
+        },
+        &[
+            |permits: &Permits| {
+                permits.touch();
+                permits.semaphore.add_permits(1);
+            },
+            |permits: &Permits| {
+                let mut acquire = Box::pin(permits.semaphore.acquire());
+                let waker = permits.tasks[0].waker();
+                for _ in 0..2 {
+                    if let Poll::Ready(permit) = poll_once(acquire.as_mut(), &waker) {
+                        permits.touch();
+                        drop(permit);
+                        return;
+                    }
+                }
+            },
+        ],
+        |permits: &Permits| {
+            // Whoever left it without having looked passed it on.
+            assert_eq!(permits.semaphore.available_permits(), 1);
+            assert_eq!(permits.tasks[0].live(), 0);
+        },
+    );
+}
+
+/// Catches a list cut by two who join and leave at once.
+///
+/// Floor: two critical sections each, in any order, and who meets a holder.
+#[test]
+fn neighbours_leave_at_once() {
+    model_roles(
+        "Semaphore: join, leave | join, leave",
+        6,
+        Permits::EMPTY[0],
+        &[
+            |permits: &Permits| permits.poll_and_leave(0),
+            |permits: &Permits| permits.poll_and_leave(1),
+        ],
+        |permits: &Permits| {
+            assert_eq!(permits.passed.load(Relaxed), 0);
+            assert!(permits.tasks.iter().all(|task| task.live() == 0));
+            permits.semaphore.add_permits(1);
+            assert!(
+                permits.semaphore.try_acquire().is_some(),
+                "nobody is in the line"
+            );
+        },
+    );
+}
+
+/// Catches a waiter that is freed while the one who has granted it a permit is still at it.
+///
+/// Floor: the giving falls before, between or after joining and leaving.
+#[test]
+fn one_who_leaves_passes_on_what_it_was_granted() {
+    for make in Permits::EMPTY {
+        model_roles(
+            "Semaphore: join, leave | give",
+            3,
+            make,
+            &[
+                |permits: &Permits| permits.poll_and_leave(0),
+                |permits: &Permits| permits.semaphore.add_permits(1),
+            ],
+            |permits: &Permits| {
+                assert_eq!(permits.semaphore.available_permits(), 1);
+                assert_eq!(permits.tasks[0].live(), 0);
+            },
+        );
+    }
+}
+
+/// Catches a permit, or a wake-up, that dies with the one who leaves.
+///
+/// Floor: the giving falls before, between or after the joining of two, the leaving and the second poll.
+#[test]
+fn the_next_one_gets_what_one_leaves() {
+    for make in Permits::EMPTY {
+        model_roles(
+            "Semaphore: two join, the first leaves | give",
+            6,
+            make,
+            &[
+                |permits: &Permits| {
+                    let mut first = Box::pin(permits.semaphore.acquire());
+                    let mut second = Box::pin(permits.semaphore.acquire());
+                    let ready = poll_once(first.as_mut(), &permits.tasks[0].waker()).is_ready();
+                    let polled = poll_once(second.as_mut(), &permits.tasks[1].waker());
+                    assert!(!ready || first.is_terminated());
+                    drop(polled);
+                    drop(first);
+                    if !second.is_terminated() {
+                        let permit = block_on(second);
+                        permits.touch();
+                        drop(permit);
+                    }
+                },
+                |permits: &Permits| {
+                    permits.touch();
+                    permits.semaphore.add_permits(1);
+                },
+            ],
+            |permits: &Permits| {
+                assert_eq!(permits.semaphore.available_permits(), 1);
+                assert!(permits.tasks.iter().all(|task| task.live() == 0));
+            },
+        );
+    }
+}
+
+/// Catches one who waits and is not woken because a newcomer took and gave back what it was woken for.
+///
+/// Floor: the newcomer comes before, in between or after the waiting.
+#[test]
+fn a_newcomer_leaves_nobody_asleep() {
+    for make in Permits::EMPTY {
+        model_roles(
+            "Semaphore: wait | give, take and give back",
+            6,
+            make,
+            &[
+                |permits: &Permits| {
+                    let permit = block_on(permits.semaphore.acquire());
+                    permits.touch();
+                    permit.forget();
+                },
+                |permits: &Permits| {
+                    permits.semaphore.add_permits(1);
+                    if let Some(permit) = permits.semaphore.try_acquire() {
+                        permits.touch();
+                        drop(permit);
+                    }
+                },
+            ],
+            |permits: &Permits| assert_eq!(permits.semaphore.available_permits(), 0),
+        );
+    }
+}
+
+/// Catches one who is polled with another waker while it is woken or served, and sleeps for ever.
+///
+/// Floor: the giving falls before, between or after the locks of the second poll.
+#[test]
+fn a_new_waker_is_not_missed() {
+    for make in Permits::EMPTY {
+        model_roles(
+            "Semaphore: poll with another waker | give",
+            6,
+            make,
+            &[
+                |permits: &Permits| {
+                    let mut acquire = Box::pin(permits.semaphore.acquire());
+                    if poll_once(acquire.as_mut(), &permits.tasks[0].waker()).is_ready() {
+                        return;
+                    }
+                    if let Poll::Ready(permit) =
+                        poll_once(acquire.as_mut(), &permits.tasks[1].waker())
+                    {
+                        return drop(permit);
+                    }
+                    let permit = block_on(acquire);
+                    drop(permit);
+                },
+                |permits: &Permits| permits.semaphore.add_permits(1),
+            ],
+            |permits: &Permits| {
+                assert_eq!(permits.semaphore.available_permits(), 1);
+                assert!(permits.tasks.iter().all(|task| task.live() == 0));
+            },
+        );
+    }
 }

@@ -1,0 +1,285 @@
+//! One acquisition.
+
+use core::fmt;
+use core::future::Future;
+use core::marker::PhantomPinned;
+use core::mem::{self, MaybeUninit};
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+use futures_core::FusedFuture;
+use hyperia_wait::list::{self, Linked, Links};
+
+use super::{Permit, Semaphore};
+use crate::primitive::Ordering::*;
+use crate::primitive::{AtomicU32, UnsafeCell};
+
+/// Not polled yet: in no list.
+const INIT: u32 = 0;
+/// Linked, with a waker.
+pub(super) const WAITING: u32 = 1;
+/// Linked, told to try, without a waker.
+pub(super) const WOKEN: u32 = 2;
+/// Has its permits; in no list.
+pub(super) const GRANTED: u32 = 3;
+/// The output was returned.
+const DONE: u32 = 4;
+
+/// What one acquisition puts into the line. Lies in its pinned [`SemaphoreAcquire`].
+pub(super) struct Waiter {
+    /// Touched with the lock held.
+    links: UnsafeCell<Links<Self>>,
+    /// Written by the owner: before it links the waiter, or with the lock held. Read by whoever wakes it,
+    /// with the lock held, once, moving the waker out; and by the owner at any time, as bits only.
+    pub(super) waker: UnsafeCell<MaybeUninit<Waker>>,
+    /// Changed with the lock held while it is `WAITING` or `WOKEN`; otherwise the owner's.
+    pub(super) status: AtomicU32,
+    /// How many permits.
+    pub(super) need: u32,
+}
+
+// SAFETY: `links` is reached here alone.
+unsafe impl Linked for Waiter {
+    unsafe fn links(waiter: *const Self) -> Links<Self> {
+        // SAFETY: the waiter is alive, and the lock excludes every other access (caller).
+        unsafe { (*waiter).links.with(|links| *links) }
+    }
+
+    unsafe fn set_next(waiter: *const Self, next: *const Self) {
+        // SAFETY: the waiter is alive, and the lock excludes every other access (caller).
+        unsafe { (*waiter).links.with_mut(|links| (*links).next = next) }
+    }
+
+    unsafe fn set_prev(waiter: *const Self, prev: *const Self) {
+        // SAFETY: the waiter is alive, and the lock excludes every other access (caller).
+        unsafe { (*waiter).links.with_mut(|links| (*links).prev = prev) }
+    }
+}
+
+/// Under the model checker the end of a waiter is an exclusive access to all of it: whoever touches it later,
+/// or unordered, is found.
+#[cfg(hyperia_loom)]
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.links.with_mut(|_| ());
+        self.waker.with_mut(|_| ());
+        self.status.with_mut(|_| ());
+    }
+}
+
+/// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`], which say what it does and what
+/// dropping it does.
+///
+/// It may be polled from any thread and with a different waker each time; the last one is woken.
+#[must_use = "futures do nothing unless polled"]
+pub struct SemaphoreAcquire<'a> {
+    semaphore: &'a Semaphore,
+    waiter: Waiter,
+    /// The list points at `waiter`.
+    _pinned: PhantomPinned,
+}
+
+// SAFETY: what other threads reach of the waiter is guarded by the lock or by `status`, and what it holds, a
+// waker, may be used and dropped anywhere.
+unsafe impl Send for SemaphoreAcquire<'_> {}
+// SAFETY: `&SemaphoreAcquire` gives access to `status` and `need` only, an atomic and a number.
+unsafe impl Sync for SemaphoreAcquire<'_> {}
+
+impl<'a> SemaphoreAcquire<'a> {
+    #[inline]
+    pub(super) fn new(semaphore: &'a Semaphore, need: u32) -> Self {
+        Self {
+            semaphore,
+            waiter: Waiter {
+                links: UnsafeCell::new(Links::new()),
+                waker: UnsafeCell::new(MaybeUninit::uninit()),
+                status: AtomicU32::new(INIT),
+                need,
+            },
+            _pinned: PhantomPinned,
+        }
+    }
+
+    #[inline]
+    fn done(&self) -> Poll<Permit<'a>> {
+        // ORDERING: the waiter is in no list: the owner's alone.
+        self.waiter.status.store(DONE, Relaxed);
+        Poll::Ready(Permit::new(self.semaphore, self.waiter.need))
+    }
+
+    /// The first poll, which found nothing to take: takes, or joins the line.
+    fn start(&self, waker: &Waker) -> Poll<Permit<'a>> {
+        // User code, so it runs before the lock is taken.
+        let own = waker.clone();
+        let mut locked = self.semaphore.lock();
+        if let Some(taken) = self.semaphore.newcomer(locked.word, self.waiter.need) {
+            locked.word = taken;
+            drop(locked);
+            // ORDERING: in no list: the owner's alone. If dropping the waker panics, this lets `drop` give the
+            // permits back.
+            self.waiter.status.store(GRANTED, Relaxed);
+            drop(own);
+            return self.done();
+        }
+        // SAFETY: the waiter is in no list yet, so it is this thread's alone.
+        self.waiter
+            .waker
+            .with_mut(|slot| unsafe { *slot = MaybeUninit::new(own) });
+        // ORDERING: published by the unlock.
+        self.waiter.status.store(WAITING, Relaxed);
+        // SAFETY: the lock is held, what is linked is alive (invariant 2); this one is in no list, and pinned
+        // until `drop` has unlinked it.
+        unsafe { list::push_back(&mut locked.head, &raw const self.waiter) };
+        Poll::Pending
+    }
+
+    /// A later poll of one who was not told anything: keeps the waker up to date.
+    fn resume(&self, waker: &Waker) -> Poll<Permit<'a>> {
+        // SAFETY: the slot was written before the waiter was linked, and only this owner writes it. The
+        // waker may have been moved out: then these are the bits of one that is about to be woken, and
+        // `will_wake` looks at nothing but these bits.
+        let same = self
+            .waiter
+            .waker
+            .with(|slot| unsafe { (*slot).assume_init_ref().will_wake(waker) });
+        if same {
+            return Poll::Pending;
+        }
+        self.retry(waker, Some(waker.clone()))
+    }
+
+    /// Takes the permits if they are there and it is this one's turn; otherwise waits, with this waker.
+    ///
+    /// `own` is a clone of the waker, if there is one already.
+    fn retry(&self, waker: &Waker, mut own: Option<Waker>) -> Poll<Permit<'a>> {
+        loop {
+            let mut locked = self.semaphore.lock();
+            // ORDERING: changed with the lock held, so taking the lock was the Acquire.
+            match self.waiter.status.load(Relaxed) {
+                GRANTED => {
+                    drop(locked);
+                    drop(own);
+                    return self.done();
+                }
+                WOKEN if self.waiter.need <= locked.permits() => {
+                    locked.take(self.waiter.need);
+                    // SAFETY: it is linked until here.
+                    unsafe { locked.unlink(&raw const self.waiter) };
+                    // ORDERING: in no list any more: the owner's alone. If a waker panics below, this lets
+                    // `drop` give the permits back.
+                    self.waiter.status.store(GRANTED, Relaxed);
+                    self.semaphore.serve(locked);
+                    drop(own);
+                    return self.done();
+                }
+                status => {
+                    let Some(new) = own.take() else {
+                        // User code, so it runs without the lock.
+                        drop(locked);
+                        own = Some(waker.clone());
+                        continue;
+                    };
+                    let slot = MaybeUninit::new(new);
+                    // SAFETY: the lock is held; the slot is this owner's to write.
+                    let old = self
+                        .waiter
+                        .waker
+                        .with_mut(|place| unsafe { mem::replace(&mut *place, slot) });
+                    // ORDERING: the unlock below publishes it, with the waker.
+                    self.waiter.status.store(WAITING, Relaxed);
+                    drop(locked);
+                    if status == WAITING {
+                        // SAFETY: it was `WAITING`, so it had a waker (invariant 3).
+                        drop(unsafe { old.assume_init() });
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// What `drop` does if the semaphore may know of this.
+    fn leave(&self) {
+        // ORDERING: Acquire pairs with the Release in `grant`: it is done with the waiter, and what was done
+        // with the permits reaches whoever gets them next.
+        let mut status = self.waiter.status.load(Acquire);
+        if status != GRANTED {
+            let mut locked = self.semaphore.lock();
+            // ORDERING: changed with the lock held, and this thread has it now.
+            status = self.waiter.status.load(Relaxed);
+            if status != GRANTED {
+                // SAFETY: `WAITING` or `WOKEN`, so it is linked.
+                unsafe { locked.unlink(&raw const self.waiter) };
+                // The next one may be served now.
+                self.semaphore.serve(locked);
+                if status == WAITING {
+                    // SAFETY: it was `WAITING`, so it has a waker (invariant 3), and can no longer be found.
+                    drop(
+                        self.waiter
+                            .waker
+                            .with(|slot| unsafe { (*slot).assume_init_read() }),
+                    );
+                }
+                return;
+            }
+        }
+        self.semaphore.release(self.waiter.need);
+    }
+
+    /// A poll that does not take at once.
+    fn poll_further(&self, waker: &Waker) -> Poll<Permit<'a>> {
+        // ORDERING: Acquire pairs with the Release in `grant`: what was done with the permits is seen, and the
+        // other side is done with the waiter.
+        match self.waiter.status.load(Acquire) {
+            INIT => self.start(waker),
+            WAITING => self.resume(waker),
+            WOKEN => self.retry(waker, None),
+            GRANTED => self.done(),
+            _ => panic!("`SemaphoreAcquire` polled again after it was ready"),
+        }
+    }
+}
+
+impl<'a> Future for SemaphoreAcquire<'a> {
+    type Output = Permit<'a>;
+
+    /// # Panics
+    ///
+    /// If it is polled again after it was ready.
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
+        // Everything in here is reached through shared references, since others may look at it.
+        let this = self.as_ref().get_ref();
+        // ORDERING: `INIT` is the owner's own.
+        if this.waiter.status.load(Relaxed) == INIT && this.semaphore.try_take(this.waiter.need) {
+            return this.done();
+        }
+        this.poll_further(cx.waker())
+    }
+}
+
+impl FusedFuture for SemaphoreAcquire<'_> {
+    fn is_terminated(&self) -> bool {
+        // ORDERING: `DONE` is written by the owner, who is the only one to ask.
+        self.waiter.status.load(Relaxed) == DONE
+    }
+}
+
+impl Drop for SemaphoreAcquire<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // ORDERING: these two are the owner's own; others are looked at again.
+        if !matches!(self.waiter.status.load(Relaxed), INIT | DONE) {
+            self.leave();
+        }
+    }
+}
+
+impl fmt::Debug for SemaphoreAcquire<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SemaphoreAcquire")
+            .field("permits", &self.waiter.need)
+            .field("is_terminated", &self.is_terminated())
+            .finish_non_exhaustive()
+    }
+}
