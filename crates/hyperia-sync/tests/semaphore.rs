@@ -208,6 +208,32 @@ fn leaving_from_the_middle_of_the_line_disturbs_nobody() {
 }
 
 #[test]
+fn any_number_is_served_at_once() {
+    const WAITERS: usize = 100_000;
+    for overtakes_max in [0, 128] {
+        let semaphore = Semaphore::with_overtakes_max(0, overtakes_max);
+        let task = CountingWaker::new();
+        let mut waits: Vec<_> = (0..WAITERS)
+            .map(|_| Box::pin(semaphore.acquire()))
+            .collect();
+        for wait in &mut waits {
+            assert!(poll_once(wait.as_mut(), &task.waker()).is_pending());
+        }
+        semaphore.add_permits(WAITERS);
+        for (index, wait) in waits.iter_mut().enumerate() {
+            let woken = if overtakes_max == 0 {
+                WAITERS
+            } else {
+                index + 1
+            };
+            assert_eq!(task.wakes(), woken, "all, or one after the other");
+            assert!(noop(wait.as_mut()).map(Permit::forget).is_ready());
+        }
+        assert_eq!(semaphore.available_permits(), 0);
+    }
+}
+
+#[test]
 fn a_poll_with_another_waker_wakes_the_new_one() {
     let semaphore = Semaphore::new(0);
     let (old, new) = (CountingWaker::new(), CountingWaker::new());

@@ -1,5 +1,6 @@
 //! The lock bit, and what is done under it.
 
+use core::mem;
 use core::task::Waker;
 
 use hyperia_wait::{Backoff, list};
@@ -70,23 +71,23 @@ impl Semaphore {
     /// Wakes or serves those for whom there are permits now (invariant 4), and unlocks.
     #[inline]
     pub(super) fn serve<'a>(&'a self, mut locked: Locked<'a>) {
-        let (waker, more) = locked.serve_first();
-        drop(locked);
-        if !more {
+        loop {
+            let (waker, more) = locked.serve_first();
+            drop(locked);
+            let rest = more.then(|| Rest(self));
             if let Some(waker) = waker {
                 waker.wake();
             }
-            return;
-        }
-        // Also if the waker panics.
-        let _rest = Rest(self);
-        if let Some(waker) = waker {
-            waker.wake();
+            if rest.is_none() {
+                return;
+            }
+            mem::forget(rest);
+            locked = self.lock();
         }
     }
 }
 
-/// Goes on serving.
+/// Serves the others if a waker panics.
 struct Rest<'a>(&'a Semaphore);
 
 impl Drop for Rest<'_> {
