@@ -6,6 +6,8 @@
 //! | [`AutoResetEvent`] | lets one waiter pass per `set`, in the order of their arrival |
 //! | [`Semaphore`] | permits, acquired by the number and given back |
 //! | [`Mutex`] | one at a time has the value |
+//! | [`ManualResetEvent`] | lets everybody pass from `set` until `reset` |
+//! | [`WaitGroup`] | waits until no token of it is left; each may be dropped anywhere |
 //! | [`oneshot::channel`] | hands one value from one side to the other |
 #![no_std]
 #![warn(
@@ -19,14 +21,18 @@ extern crate alloc;
 extern crate std;
 
 mod auto_reset_event;
+mod manual_reset_event;
 mod mutex;
 pub mod oneshot;
 mod primitive;
 mod semaphore;
+mod wait_group;
 
 pub use auto_reset_event::{AutoResetEvent, AutoResetWait};
+pub use manual_reset_event::{ManualResetEvent, ManualResetWait};
 pub use mutex::{Lock, Mutex, MutexGuard};
 pub use semaphore::{Permit, Semaphore, SemaphoreAcquire};
+pub use wait_group::{Token, WaitGroup, WaitGroupWait};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -2,9 +2,9 @@
 //! `cfg(hyperia_loom)`.
 
 #[cfg(not(hyperia_loom))]
-pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 #[cfg(hyperia_loom)]
-pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 #[cfg(hyperia_loom)]
 pub(crate) use loom::cell::UnsafeCell;

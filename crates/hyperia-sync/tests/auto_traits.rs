@@ -9,7 +9,8 @@ use hyperia_sync::oneshot::{
     Receiver, Recv, RecvError, RecvTimeoutError, SendError, Sender, TryRecvError,
 };
 use hyperia_sync::{
-    AutoResetEvent, AutoResetWait, Lock, Mutex, MutexGuard, Permit, Semaphore, SemaphoreAcquire,
+    AutoResetEvent, AutoResetWait, Lock, ManualResetEvent, ManualResetWait, Mutex, MutexGuard,
+    Permit, Semaphore, SemaphoreAcquire, Token, WaitGroup, WaitGroupWait,
 };
 
 /// Send, not Sync, Unpin.
@@ -33,6 +34,11 @@ fn auto_traits_are_as_documented() {
         MutexGuard<'static, Movable>: true  false true;
         MutexGuard<'static, u8>:   true  true  true;
         MutexGuard<'static, Local>: false false true;
+        ManualResetEvent:          true  true  true;
+        ManualResetWait<'static>:  true  true  false;
+        WaitGroup:                 true  true  true;
+        WaitGroupWait<'static>:    true  true  false;
+        Token:                     true  true  true;
         Sender<Movable>:           true  true  true;
         Sender<Local>:             false false true;
         Receiver<Movable>:         true  true  true;
@@ -61,6 +67,11 @@ fn sizes_are_as_promised() {
     assert!(size_of::<Mutex<u64>>() <= 32);
     assert!(size_of::<Lock<'_, u64>>() <= 56);
     assert_eq!(size_of::<MutexGuard<'_, u64>>(), word);
+    assert!(size_of::<ManualResetEvent>() <= 3 * word);
+    assert!(size_of::<ManualResetWait<'_>>() <= 64);
+    assert_eq!(size_of::<WaitGroup>(), word);
+    assert_eq!(size_of::<Option<Token>>(), word);
+    assert!(size_of::<WaitGroupWait<'_>>() <= 64);
     assert_eq!(size_of::<Sender<[u8; 100]>>(), word);
     assert_eq!(size_of::<Receiver<[u8; 100]>>(), word);
     assert_eq!(size_of::<Recv<[u8; 100]>>(), word);

@@ -5,11 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use hyperia_sync::{AutoResetEvent, oneshot};
+use hyperia_sync::{AutoResetEvent, ManualResetEvent, WaitGroup, oneshot};
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Two tasks hand a counter to and fro, and ask each other for replies.
+/// Two tasks hand a counter to and fro, and ask each other for replies; others pass a gate.
 fn scenario(spawn: &dyn Fn(Task)) -> impl Future<Output = usize> + use<> {
     let events = Rc::new((AutoResetEvent::new(), AutoResetEvent::new()));
     let (reply, replied) = oneshot::channel();
@@ -26,7 +26,18 @@ fn scenario(spawn: &dyn Fn(Task)) -> impl Future<Output = usize> + use<> {
     // A task that is asked and goes without an answer.
     let (question, asked) = oneshot::channel::<oneshot::Sender<usize>>();
     spawn(Box::pin(async move { drop(asked.await) }));
+    // Tasks that begin when they are let, and are waited for.
+    let (gate, group) = (Rc::new(ManualResetEvent::new(false)), WaitGroup::new());
+    for _ in 0..3 {
+        let (gate, token) = (gate.clone(), group.token());
+        spawn(Box::pin(async move {
+            gate.wait().await;
+            drop(token);
+        }));
+    }
     async move {
+        gate.set();
+        group.wait().await;
         for _ in 0..100 {
             events.0.set();
             events.1.wait().await;

@@ -1,48 +1,85 @@
-//! Locked instructions, as the README says. Those of wakers are not in it: the one here has none.
-#![cfg(all(feature = "std", not(hyperia_loom)))]
+//! Locked instructions, as the README says.
+#![cfg(not(hyperia_loom))]
 
 use std::pin::pin;
 use std::task::Waker;
 
-use hyperia_sync::{Mutex, Semaphore};
+use hyperia_sync::{AutoResetEvent, ManualResetEvent, WaitGroup};
 use hyperia_test::locked::assert_counts;
 use hyperia_test::poll_once;
 
 #[test]
-fn permits_cost_what_they_say() {
-    let semaphore = Semaphore::new(1);
-    let strict = Semaphore::with_overtakes_max(1, 0);
-    let none = Semaphore::new(0);
-    let mutex = Mutex::new(0_u64);
-    let hand_over = |semaphore: &Semaphore| {
-        let held = semaphore.try_acquire();
-        let mut waits = pin!(semaphore.acquire());
-        assert!(poll_once(waits.as_mut(), Waker::noop()).is_pending());
-        drop(held);
-        assert!(poll_once(waits, Waker::noop()).is_ready());
-    };
+fn an_auto_reset_event_costs_what_it_says() {
+    let event = AutoResetEvent::new();
     assert_counts(&[
-        ("try_acquire and give back", 2, &|| {
-            drop(semaphore.try_acquire().unwrap())
+        ("AutoResetEvent: set", 1, &|| event.set()),
+        ("AutoResetEvent: set, wait", 2, &|| {
+            event.set();
+            assert!(poll_once(pin!(event.wait()), Waker::noop()).is_ready());
         }),
-        ("acquire and give back", 2, &|| {
-            assert!(poll_once(pin!(semaphore.acquire()), Waker::noop()).is_ready());
+        ("AutoResetEvent: wait that has to, given up", 2, &|| {
+            event.reset();
+            assert!(poll_once(pin!(event.wait()), Waker::noop()).is_pending());
         }),
-        ("try_acquire with none there", 0, &|| {
-            assert!(none.try_acquire().is_none())
+    ]);
+}
+
+#[test]
+fn a_manual_reset_event_costs_what_it_says() {
+    let (is_set, event) = (ManualResetEvent::new(true), ManualResetEvent::new(false));
+    assert_counts(&[
+        ("ManualResetEvent: set while set", 1, &|| is_set.set()),
+        ("ManualResetEvent: wait while set", 0, &|| {
+            assert!(poll_once(pin!(is_set.wait()), Waker::noop()).is_ready());
         }),
-        ("acquire that waits and gives up", 2, &|| {
-            assert!(poll_once(pin!(none.acquire()), Waker::noop()).is_pending());
+        ("ManualResetEvent: set; reset", 3, &|| {
+            event.set();
+            assert!(event.reset());
         }),
-        // Take, join, give back, take after being woken, give back.
-        ("take, wait, give back, take, give back", 5, &|| {
-            hand_over(&semaphore)
+        ("ManualResetEvent: reset while not set", 0, &|| {
+            assert!(!event.reset());
+        }),
+        ("ManualResetEvent: wait that has to, given up", 2, &|| {
+            assert!(poll_once(pin!(event.wait()), Waker::noop()).is_pending());
+        }),
+        ("ManualResetEvent: wait, set, last poll, reset", 4, &|| {
+            let mut wait = pin!(event.wait());
+            assert!(poll_once(wait.as_mut(), Waker::noop()).is_pending());
+            event.set();
+            assert!(poll_once(wait, Waker::noop()).is_ready());
+            event.reset();
+        }),
+    ]);
+}
+
+#[test]
+fn a_wait_group_costs_what_it_says() {
+    let (group, busy) = (WaitGroup::new(), WaitGroup::new());
+    let token = busy.token();
+    assert!(poll_once(pin!(busy.wait()), Waker::noop()).is_pending());
+    assert_counts(&[
+        ("WaitGroup: a token made and dropped", 2, &|| {
+            drop(group.token())
         }),
         (
-            "the same in strict order: handed over, so the last poll costs none",
-            4,
-            &|| hand_over(&strict),
+            "WaitGroup: a token cloned and dropped, while one waits",
+            2,
+            &|| {
+                drop(token.clone());
+            },
         ),
-        ("lock and unlock", 2, &|| *mutex.try_lock().unwrap() += 1),
+        ("WaitGroup: wait without tokens", 0, &|| {
+            assert!(poll_once(pin!(group.wait()), Waker::noop()).is_ready());
+        }),
+        ("WaitGroup: a second wait with tokens, given up", 2, &|| {
+            assert!(poll_once(pin!(busy.wait()), Waker::noop()).is_pending());
+        }),
+        ("WaitGroup: token, first wait, drop, last poll", 7, &|| {
+            let token = group.token();
+            let mut wait = pin!(group.wait());
+            assert!(poll_once(wait.as_mut(), Waker::noop()).is_pending());
+            drop(token);
+            assert!(poll_once(wait, Waker::noop()).is_ready());
+        }),
     ]);
 }

@@ -1,15 +1,16 @@
-//! Models of the event and of the semaphore, which the mutex is made of. (Its parts are modelled in hyperia-wait, those of oneshot beside it.)
+//! Models of the events, and of the semaphore, which the mutex is made of. (What they are made of is modelled in
+//! hyperia-wait; oneshot and the wait group beside their code.)
 #![cfg(hyperia_loom)]
 
 use std::sync::Arc;
 use std::task::Poll;
 
 use futures_core::FusedFuture;
-use hyperia_sync::{AutoResetEvent, Semaphore};
+use hyperia_sync::{AutoResetEvent, ManualResetEvent, Semaphore};
 use hyperia_test::{CountingWaker, model_roles, poll_once};
 use hyperia_wait::block_on;
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::Ordering::Relaxed;
+use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use loom::sync::atomic::{AtomicBool, AtomicUsize};
 
 struct Shared {
@@ -337,4 +338,165 @@ fn a_new_waker_is_not_missed() {
             },
         );
     }
+}
+struct Gate {
+    event: ManualResetEvent,
+    before: AtomicBool,
+    begun: AtomicBool,
+    seen: AtomicBool,
+    counting: Arc<CountingWaker>,
+}
+
+fn gate(is_set: bool) -> Gate {
+    Gate {
+        event: ManualResetEvent::new(is_set),
+        before: AtomicBool::new(false),
+        begun: AtomicBool::new(false),
+        seen: AtomicBool::new(false),
+        counting: CountingWaker::new(),
+    }
+}
+
+fn shut() -> Gate {
+    gate(false)
+}
+
+fn set_gate(gate: &Gate) {
+    gate.before.store(true, Relaxed);
+    gate.event.set();
+}
+
+/// Catches a set that is seen without what came before it, and a wait that misses it.
+///
+/// Floor: the look, alone, has two outcomes; the wait a dozen ways.
+#[test]
+fn what_came_before_a_set_is_seen_by_whoever_looks() {
+    model_roles(
+        "ManualResetEvent: look | set",
+        2,
+        shut,
+        &[
+            |gate| {
+                if gate.event.is_set() {
+                    assert!(gate.before.load(Relaxed));
+                }
+            },
+            set_gate,
+        ],
+        |gate| assert!(gate.event.is_set()),
+    );
+    model_roles(
+        "ManualResetEvent: wait | set",
+        10,
+        shut,
+        &[
+            |gate| {
+                block_on(gate.event.wait());
+                assert!(gate.before.load(Relaxed));
+            },
+            set_gate,
+        ],
+        |gate| assert!(gate.event.is_set()),
+    );
+}
+
+/// Catches a reset that takes a set back without seeing what came before it.
+///
+/// Floor: two changes of one flag, with what leads to them: two orders.
+#[test]
+fn a_reset_sees_what_came_before_the_set_that_it_takes_back() {
+    model_roles(
+        "ManualResetEvent: reset | set",
+        2,
+        shut,
+        &[
+            |gate| {
+                if gate.event.reset() {
+                    assert!(gate.before.load(Relaxed));
+                }
+            },
+            set_gate,
+        ],
+        |_| (),
+    );
+}
+
+/// Catches work that is left for nobody: a set that changes nothing because it sees the event set, while a reset
+/// is under way whose caller then looks and finds nothing.
+///
+/// Floor: as above.
+#[test]
+fn a_second_set_is_not_lost_in_a_reset() {
+    model_roles(
+        "ManualResetEvent: reset and look | set again",
+        2,
+        || gate(true),
+        &[
+            |gate: &Gate| {
+                assert!(gate.event.reset());
+                gate.seen.store(gate.before.load(Relaxed), Relaxed);
+            },
+            set_gate,
+        ],
+        |gate| assert!(gate.event.is_set() || gate.seen.load(Relaxed)),
+    );
+}
+
+/// Catches a pulse that a wait misses though it had begun, or that comes without what was done before.
+///
+/// Floor: the wait has four steps, the pulse three.
+#[test]
+fn a_wait_that_has_begun_ends_by_a_set_though_a_reset_follows() {
+    model_roles(
+        "ManualResetEvent: wait | set, reset",
+        10,
+        shut,
+        &[
+            |gate| {
+                let mut wait = Box::pin(gate.event.wait());
+                if poll_once(wait.as_mut(), &gate.counting.waker()).is_pending() {
+                    // ORDERING: Release tells that the wait has begun.
+                    gate.begun.store(true, Release);
+                    block_on(wait);
+                }
+                assert!(gate.before.load(Relaxed));
+            },
+            |gate| {
+                // ORDERING: Acquire pairs with the store above.
+                let begun = gate.begun.load(Acquire);
+                set_gate(gate);
+                if begun {
+                    gate.event.reset();
+                }
+            },
+        ],
+        |gate| assert_eq!(gate.counting.live(), 0),
+    );
+}
+
+/// Catches a set that ends a wait which began after the reset that took the set back.
+///
+/// Floor: as above.
+#[test]
+fn a_set_ends_no_wait_that_begins_after_its_reset() {
+    model_roles(
+        "ManualResetEvent: wait, reset, wait again | set",
+        10,
+        shut,
+        &[
+            |gate| {
+                let waker = gate.counting.waker();
+                let mut first = Box::pin(gate.event.wait());
+                let _ = poll_once(first.as_mut(), &waker);
+                if gate.event.reset() {
+                    let mut second = Box::pin(gate.event.wait());
+                    assert!(poll_once(second.as_mut(), &waker).is_pending());
+                    loom::thread::yield_now();
+                    assert!(poll_once(second.as_mut(), &waker).is_pending());
+                }
+            },
+            set_gate,
+        ],
+        |gate| assert_eq!(gate.counting.live(), 0),
+    );
 }
