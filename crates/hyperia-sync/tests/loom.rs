@@ -114,6 +114,7 @@ impl Permits {
 
     /// With a permit: nobody else is there, and what others did is seen. The model checker watches.
     fn touch(&self) {
+        // SAFETY: whoever has the permit is alone, or the model fails.
         self.value.with_mut(|value| unsafe { *value += 1 });
     }
 
@@ -144,7 +145,9 @@ fn a_permit_carries_what_was_done_under_it() {
             &[role, role],
             |permits: &Permits| {
                 assert_eq!(permits.semaphore.available_permits(), 1);
-                assert_eq!(permits.value.with(|value| unsafe { *value }), 2);
+                // SAFETY: the roles are over.
+                let value = permits.value.with(|value| unsafe { *value });
+                assert_eq!(value, 2);
             },
         );
     }
