@@ -201,7 +201,8 @@ impl<'a> SemaphoreAcquire<'a> {
     /// What `drop` does if the semaphore may know of this.
     fn leave(&self) {
         // ORDERING: Acquire pairs with the Release in `grant`: it is done with the waiter, and what was done
-        // with the permits reaches whoever gets them next.
+        // with the permits reaches whoever gets them next. (No model notices when this is weakened: none of the
+        // executions that loom explores comes here after a grant without taking the lock.)
         let mut status = self.waiter.status.load(Acquire);
         if status != GRANTED {
             let mut locked = self.semaphore.lock();
