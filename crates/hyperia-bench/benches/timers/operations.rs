@@ -1,6 +1,6 @@
 //! Single operations, on the thread that runs everything and on others.
 use crate::contenders::{Runtime, Time};
-use hyperia_bench::{Sample, measure, measure_copies};
+use hyperia_bench::{Random, Sample, measure, measure_copies};
 use std::future::ready;
 use std::hint::black_box;
 use std::pin::{Pin, pin};
@@ -194,7 +194,7 @@ fn others<'a, T: Time>(time: &'a T, cx: &mut Context<'_>) -> Vec<Pin<Box<T::Slee
 
 /// Between one second and sixty, the same for everybody.
 fn random_lengths() -> Vec<Duration> {
-    let mut random = crate::Random(7);
+    let mut random = Random::new(7);
     let mut length = || Duration::from_nanos(1_000_000_000 + random.below(59_000_000_000));
     (0..LENGTHS).map(|_| length()).collect()
 }

@@ -1,11 +1,10 @@
 //! Many tasks that sleep, all on one thread.
-use crate::Random;
 use crate::contenders::{
     Ours, async_io_named, monoio, monoio_named, ours_named, tokio_current_thread, tokio_named,
 };
 use crate::late::{Lateness, lateness};
 use async_executor::LocalExecutor;
-use hyperia_bench::{Load, Sample, measure, version};
+use hyperia_bench::{Load, Random, Sample, measure, version};
 use hyperia_rt::EventLoop;
 use hyperia_timer::{Local, Timers};
 use std::sync::atomic::AtomicI64;
@@ -163,7 +162,7 @@ pub(crate) fn run(load: Load) {
     } else {
         (TASKS, 1)
     };
-    let mut random = Random(11);
+    let mut random = Random::new(11);
     let spread = (SPREAD / share).as_nanos() as u64;
     let lengths: Vec<_> = (0..count)
         .map(|_| SHORTEST / share + Duration::from_nanos(random.below(spread)))

@@ -6,7 +6,7 @@
 mod contenders;
 
 use contenders::{Delays, LazyHeap, Map, NextDeadline, Nexus, Timers, TmWheel};
-use hyperia_bench::{Comparison, Load, Sample, measure, version};
+use hyperia_bench::{Comparison, Load, Random, Sample, measure, version};
 use hyperia_timer::wheel::Wheel;
 use std::hint::black_box;
 use std::time::Duration;
@@ -21,32 +21,9 @@ const GAP: u64 = 9 * HOUR;
 /// How many operations lie between two turns of a loop.
 const TURN: u64 = 64;
 
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
-    }
-
-    /// A deadline between a millisecond and an hour.
-    fn deadline(&mut self) -> u64 {
-        1_000_000 + self.below(HOUR - 1_000_000)
-    }
-
-    fn shuffle<T>(&mut self, all: &mut [T]) {
-        for index in (1..all.len()).rev() {
-            all.swap(index, self.below(index as u64 + 1) as usize);
-        }
-    }
+/// A deadline between a millisecond and an hour.
+fn any_deadline(random: &mut Random) -> u64 {
+    1_000_000 + random.below(HOUR - 1_000_000)
 }
 
 /// What is measured of a life of insertions and cancellations.
@@ -66,9 +43,9 @@ fn fill_and_empty<Q: Timers>(
     population: u64,
     operations: u64,
 ) -> Sample {
-    let mut random = Random(population);
+    let mut random = Random::new(population);
     let deadlines: Vec<_> = (0..population)
-        .map(|_| queue.time(random.deadline()))
+        .map(|_| queue.time(any_deadline(&mut random)))
         .collect();
     let mut order: Vec<u32> = (0..population as u32).collect();
     let mut total = Sample {
@@ -157,17 +134,17 @@ fn churn_in_order<Q: Timers>(mut queue: Q, population: u64, operations: u64) -> 
 
 /// Each operation takes any timer away and inserts one with any deadline.
 fn churn_at_random<Q: Timers>(mut queue: Q, population: u64, operations: u64) -> Sample {
-    let mut random = Random(population);
+    let mut random = Random::new(population);
     let mut keys: Vec<Option<Q::Key>> = Vec::new();
     for index in 0..population {
-        let deadline = queue.time(random.deadline());
+        let deadline = queue.time(any_deadline(&mut random));
         keys.push(Some(queue.insert(deadline, index as u32)));
     }
     let script: Vec<_> = (0..operations)
         .map(|_| {
             (
                 random.below(population) as usize,
-                queue.time(random.deadline()),
+                queue.time(any_deadline(&mut random)),
             )
         })
         .collect();
@@ -213,7 +190,7 @@ fn put_off<Q: Timers>(mut queue: Q, population: u64, operations: u64) -> Sample 
 /// All are due at one look at the clock, an hour later. The queue has been in use: the places of its
 /// timers were given up in another order than they were taken.
 fn fire<Q: Timers>(mut queue: Q, span: u64, population: u64, wait: Duration) -> Sample {
-    let mut random = Random(population);
+    let mut random = Random::new(population);
     fill_and_empty(&mut queue, Part::CancelAtRandom, population, population);
     for index in 0..population {
         let deadline = queue.time(1 + random.below(span));
@@ -242,9 +219,9 @@ fn replace_earliest<Q: NextDeadline>(
     operations: u64,
     ask: bool,
 ) -> Sample {
-    let mut random = Random(population);
+    let mut random = Random::new(population);
     for index in 0..population {
-        let deadline = queue.time(NANOS_PER_SEC + random.deadline());
+        let deadline = queue.time(NANOS_PER_SEC + any_deadline(&mut random));
         queue.insert_for_good(deadline, index as u32);
     }
     // Below all the others, and always another one.
