@@ -1,9 +1,11 @@
-//! An unbounded queue from many producers to one consumer.
+//! Queues from many producers to one consumer.
 //!
 //! | Type | What it is |
 //! |---|---|
-//! | [`Producer`] | pushes; clone it for more of them |
-//! | [`Consumer`] | pops; there is one |
+//! | [`Producer`], [`BoundedProducer`] | pushes; clone it for more of them |
+//! | [`Consumer`], [`BoundedConsumer`] | pops; there is one |
+//! | [`Reservation`] | a place in a bounded queue, for a push that comes later |
+//! | [`raw`] | the queues without these ends, for those who make their own |
 //!
 //! Values of one producer come out in the order it pushed them; a batch comes out together. The
 //! queue closes when either side says so, when the last producer is dropped, and when the consumer
@@ -45,18 +47,30 @@
 //! ```
 
 mod block;
+mod bounded;
 mod list;
+mod ring;
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
+pub use self::bounded::{BoundedConsumer, BoundedProducer, Reservation, bounded};
 use self::list::List;
 use crate::primitive::Ordering::*;
 use crate::primitive::{Arc, AtomicUsize};
 use crate::{PopError, PushError};
 
-/// Makes an empty queue: its first producer and its consumer.
+/// The queues without ends, for those who make their own: a channel with wakers beside the queue needs one
+/// allocation then, and one count.
+///
+/// Popping is unsafe here, because it needs to be known that there is one consumer.
+pub mod raw {
+    pub use super::list::List;
+    pub use super::ring::Ring;
+}
+
+/// Makes an empty queue without a limit: its first producer and its consumer.
 ///
 /// # Complexity
 /// Two allocations: what the handles share, and a first block of 32 places.

@@ -4,11 +4,11 @@
 #[cfg(not(hyperia_loom))]
 pub(crate) use alloc::sync::Arc;
 #[cfg(not(hyperia_loom))]
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 #[cfg(hyperia_loom)]
 pub(crate) use loom::sync::Arc;
 #[cfg(hyperia_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(hyperia_loom)]
 pub(crate) use loom::cell::UnsafeCell;

@@ -64,6 +64,7 @@
 
 mod batch;
 
+use core::fmt;
 use core::ptr;
 
 use super::block::{Block, SLOTS, Spares};
@@ -105,8 +106,21 @@ fn is_closed(position: Position) -> bool {
     position & CLOSED != 0
 }
 
-/// The queue that the handles share.
-pub(super) struct List<T> {
+/// An unbounded queue from many producers to one consumer, without handles: for those who make their own.
+///
+/// Who wants handles takes [`mpsc::unbounded`](super::unbounded).
+///
+/// # Examples
+/// ```
+/// use hyperia_queue::{PopError, mpsc::raw::List};
+///
+/// let list = List::new();
+/// list.push(1)?;
+/// // SAFETY: nobody else pops.
+/// assert_eq!(unsafe { list.pop() }, Ok(1));
+/// # Ok::<(), hyperia_queue::PushError<i32>>(())
+/// ```
+pub struct List<T> {
     /// Where the next push claims.
     tail: Padded<AtomicUsize>,
     /// Where the next pop reads (invariant 5).
@@ -129,7 +143,9 @@ unsafe impl<T: Send> Send for List<T> {}
 unsafe impl<T: Send> Sync for List<T> {}
 
 impl<T> List<T> {
-    pub(super) fn new() -> Self {
+    /// Makes an empty queue.
+    #[must_use]
+    pub fn new() -> Self {
         let block = Block::new();
         Self {
             tail: Padded(AtomicUsize::new(position(block, 0))),
@@ -138,8 +154,16 @@ impl<T> List<T> {
         }
     }
 
+    /// Pushes a value.
+    ///
+    /// # Errors
+    /// [`PushError::Closed`] with the value, if the queue is closed; never [`PushError::Full`].
+    ///
+    /// # Complexity
+    /// One read-modify-write, retried only when another push came first. Allocates when a block of 32 is full and
+    /// no spent block is at hand.
     #[inline]
-    pub(super) fn push(&self, value: T) -> Result<(), PushError<T>> {
+    pub fn push(&self, value: T) -> Result<(), PushError<T>> {
         // ORDERING: Relaxed, a guess that the compare-exchange checks; nothing is dereferenced
         // before that.
         let mut tail = self.tail.load(Relaxed);
@@ -215,13 +239,17 @@ impl<T> List<T> {
         Ok(())
     }
 
-    /// Pops the oldest value if it is ready.
+    /// Pops the oldest value.
+    ///
+    /// # Errors
+    /// [`PopError::Empty`] if it is not there yet, and [`PopError::Closed`] if the queue is closed and everything
+    /// pushed before has been popped.
     ///
     /// # Safety
-    /// No other thread is in `pop` or `is_empty`, and calls are ordered by happens-before: there is
+    /// No other thread pops or is in `is_empty`, and calls are ordered by happens-before: there is
     /// one consumer.
     #[inline]
-    pub(super) unsafe fn pop(&self) -> Result<T, PopError> {
+    pub unsafe fn pop(&self) -> Result<T, PopError> {
         self.head.with_mut(|head| {
             // SAFETY: `head` is the consumer's (invariant 5), which the caller is.
             let head = unsafe { &mut *head };
@@ -271,11 +299,11 @@ impl<T> List<T> {
         }
     }
 
-    /// Whether no slot is claimed.
+    /// Whether there is nothing in the queue, not even a value whose push is under way.
     ///
     /// # Safety
     /// As for [`pop`](Self::pop), except that several threads may ask at the same time.
-    pub(super) unsafe fn is_empty(&self) -> bool {
+    pub unsafe fn is_empty(&self) -> bool {
         // SAFETY: nobody changes `head` meanwhile, by the contract.
         let head = self
             .head
@@ -285,13 +313,16 @@ impl<T> List<T> {
         tail & !CLOSED == head
     }
 
-    pub(super) fn close(&self) -> bool {
+    /// Closes the queue: no later push succeeds. `true` if this call did it. What was pushed before is still popped.
+    pub fn close(&self) -> bool {
         // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done
         // before the close.
         self.tail.fetch_or(CLOSED, Release) & CLOSED == 0
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    /// Whether the queue is closed; there may still be something to pop.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
         // ORDERING: Acquire pairs with the Release in `close`, for whoever acts on the answer.
         is_closed(self.tail.load(Acquire))
     }
@@ -316,7 +347,7 @@ impl<T> List<T> {
     ///
     /// # Safety
     /// As for [`pop`](Self::pop).
-    pub(super) unsafe fn clear(&self) {
+    pub unsafe fn clear(&self) {
         struct Rest<'a, T>(&'a List<T>);
         impl<T> Drop for Rest<'_, T> {
             fn drop(&mut self) {
@@ -332,6 +363,20 @@ impl<T> List<T> {
             drop(value);
         }
         drop(rest);
+    }
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for List<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("List")
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
     }
 }
 

@@ -14,8 +14,19 @@ use crate::primitive::Ordering::*;
 use crate::{PopError, PushError};
 
 impl<T> List<T> {
-    /// Pushes all values, next to each other, by one claim; or none.
-    pub(in crate::mpsc) fn push_many(&self, values: &mut Vec<T>) -> Result<usize, PushError<()>> {
+    /// Pushes all `values`, or none: they come out one after the other, in order. Returns how many there were.
+    ///
+    /// `values` is empty afterwards and keeps its capacity.
+    ///
+    /// # Errors
+    /// [`PushError::Closed`], if the queue is closed and `values` has any; they stay where they are.
+    ///
+    /// # Panics
+    /// If there are more than `isize::MAX` values, which then are zero-sized; they stay where they are.
+    ///
+    /// # Complexity
+    /// One read-modify-write for all of them.
+    pub fn push_many(&self, values: &mut Vec<T>) -> Result<usize, PushError<()>> {
         let count = values.len();
         if count == 0 {
             return Ok(0);
@@ -97,15 +108,17 @@ impl<T> List<T> {
         Ok(count)
     }
 
-    /// Pops the oldest values that are ready, at most `limit`, and appends them to `values`.
+    /// Pops up to `limit` values, the oldest first, and appends them to `values`. Returns how many.
+    ///
+    /// # Errors
+    /// As [`pop`](Self::pop), if there was not even one. With a `limit` of 0, `Ok(0)`.
     ///
     /// # Safety
     /// As for [`pop`](Self::pop).
-    pub(in crate::mpsc) unsafe fn pop_many(
-        &self,
-        values: &mut Vec<T>,
-        limit: usize,
-    ) -> Result<usize, PopError> {
+    ///
+    /// # Complexity
+    /// No read-modify-write; `values` grows as it needs to, before anything is taken.
+    pub unsafe fn pop_many(&self, values: &mut Vec<T>, limit: usize) -> Result<usize, PopError> {
         self.head.with_mut(|head| {
             // SAFETY: as in `pop`.
             let head = unsafe { &mut *head };
