@@ -8,6 +8,7 @@
 //! | [`Mutex`] | one at a time has the value |
 //! | [`ManualResetEvent`] | lets everybody pass from `set` until `reset` |
 //! | [`WaitGroup`] | waits until no token of it is left; each may be dropped anywhere |
+//! | [`mpsc`] | a channel from many senders to one receiver, bounded or not |
 //! | [`oneshot::channel`] | hands one value from one side to the other |
 #![no_std]
 #![warn(
@@ -21,7 +22,9 @@ extern crate alloc;
 extern crate std;
 
 mod auto_reset_event;
+mod channel;
 mod manual_reset_event;
+pub mod mpsc;
 mod mutex;
 pub mod oneshot;
 mod primitive;

@@ -2,9 +2,17 @@
 //! `cfg(hyperia_loom)`.
 
 #[cfg(not(hyperia_loom))]
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+pub(crate) use alloc::sync::Arc;
+#[cfg(not(hyperia_loom))]
+pub(crate) use core::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
 #[cfg(hyperia_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+pub(crate) use loom::sync::Arc;
+#[cfg(hyperia_loom)]
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
 
 #[cfg(hyperia_loom)]
 pub(crate) use loom::cell::UnsafeCell;

@@ -186,6 +186,44 @@ impl WakerCell {
         self.release(REGISTERED);
     }
 
+    /// Returns whether a waker is registered or about to be, to save a [`wake`](Self::wake) that would find nobody.
+    ///
+    /// A `wake` is a read-modify-write, so that whoever looks afterwards sees the other. This is a plain look: it
+    /// may stand in front of `wake` only if both sides put a sequentially consistent fence between what they do and
+    /// what they look at. It pays where one such fence serves several looks, or where many threads would write
+    /// the cell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hyperia_wait::{WakerCell, block_on};
+    /// use std::future::poll_fn;
+    /// use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+    /// use std::sync::atomic::{AtomicBool, fence};
+    /// use std::task::Poll;
+    ///
+    /// let (cell, ready) = (WakerCell::new(), AtomicBool::new(false));
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| {
+    ///         ready.store(true, Release);
+    ///         fence(SeqCst); // `ready` before the look at the cell
+    ///         if cell.is_registered() {
+    ///             cell.wake();
+    ///         }
+    ///     });
+    ///     block_on(poll_fn(|cx| {
+    ///         cell.register(cx.waker());
+    ///         fence(SeqCst); // the cell before the look at `ready`
+    ///         if ready.load(Acquire) { Poll::Ready(()) } else { Poll::Pending }
+    ///     }));
+    /// });
+    /// ```
+    #[inline]
+    pub fn is_registered(&self) -> bool {
+        // ORDERING: a look that the caller's fence orders.
+        self.state.load(Relaxed) != EMPTY
+    }
+
     /// Wakes the registered waker, if there is one, and forgets it.
     ///
     /// The woken task sees what the caller did before.

@@ -215,6 +215,20 @@ impl WaitQueue {
                 .is_ok()
     }
 
+    /// Returns whether anybody waits, to save a notification that would find nobody.
+    ///
+    /// A notification is a read-modify-write, so that whoever looks afterwards sees the other. This is a plain
+    /// look: it may stand in front of one only if both sides put a sequentially consistent fence between what they
+    /// do and what they look at: the notifier between making the condition true and this look, the waiter
+    /// between the first poll of its wait and its look at the condition.
+    /// ([`WakerCell::is_registered`](crate::WakerCell::is_registered) shows it.)
+    #[inline]
+    pub fn has_waiters(&self) -> bool {
+        // ORDERING: a look that the caller's fence orders. While the lock is held by one who joins, the bit is not
+        // there yet; then the fence of that one comes later.
+        self.state.load(Relaxed) & WAITERS != 0
+    }
+
     /// Notifies the one who waits longest. If nobody waits, stores one token for the next who comes.
     ///
     /// Returns whether somebody was woken. Tokens do not add up, and a closed queue stores none.

@@ -1,0 +1,232 @@
+//! A channel from many senders to one receiver.
+//!
+//! | Type | What it is |
+//! |---|---|
+//! | [`Sender`] | sends; clone it for more of them |
+//! | [`Receiver`] | receives; there is one; a `Stream` |
+//! | [`Permit`] | room for one value, to be sent without waiting |
+//!
+//! # Picture
+//! ```text
+//!   Sender ──┐  push    ┌──────────────────────┐    pop
+//!   Sender ──┼─────────▶│ queue: ring or list  ├──────────▶ Receiver
+//!   Sender ──┘          └──────────────────────┘
+//!      ▲    └──▶ look at the cell ──▶ wake ──────────────────▲ │
+//!      └──────── wake ◀── look at the line ◀───────────────────┘
+//! ```
+//! A queue, a cell for the waker of the receiver, and a line of senders that wait for room.
+//!
+//! # Invariants
+//! 1. The receiver registers in the cell, then looks at the queue once more; a sender pushes, then looks at the
+//!    cell. Between the two, on both sides, stands a sequentially consistent fence: one sees the other.
+//! 2. The same with the line for those who wait for room: they join, and look at the queue once more; whoever
+//!    makes room (a receive, a permit that is dropped) does so, and then looks at the line.
+//! 3. For each place that becomes free while somebody waits, one is told. Who is told and does not come passes it
+//!    on. Who is told and finds the place taken by another has nothing to pass on, and joins the end of the line.
+//! 4. A close stands in the order of the pushes (it is the queue's), and is followed by a wake-up for all.
+//!
+//! # Ordering
+//! | Variables | Fences | Model |
+//! |---|---|---|
+//! | the queue; the cell | `Shared::pushed`; `Receiver::poll_recv` | `a_value_that_is_sent_reaches_the_receiver` |
+//! | the queue; the line | `Shared::make_room`; `Line::poll` | `room_that_is_made_reaches_a_sender` |
+//!
+//! What is sent happens before it is received, and what is received before the send that takes its place: by the
+//! queue.
+//!
+//! # Progress
+//! | Operation | Progress |
+//! |---|---|
+//! | `try_send`, `try_recv`, `len`, while nobody waits | as the queue: lock-free |
+//! | waking the receiver, registering it | wait-free |
+//! | waiting for room, waking who does, giving up, closing | block while a holder of the lock of the line is stopped, a few instructions long |
+//!
+//! A sender that is stopped in the middle of a push hides its value and those behind it from the receiver, which
+//! waits then and is woken when that sender goes on.
+//!
+//! # Cancel safety
+//! | Dropped | What happens |
+//! |---|---|
+//! | [`SendFuture`] | what it has not sent is dropped; with [`reserve`](Sender::reserve) it stays with the caller |
+//! | [`SendMany`] | what it has not sent is still in the vector |
+//! | [`Reserve`], [`Permit`] | the room is for the next one |
+//! | [`Recv`], [`RecvMany`] | nothing was taken |
+//!
+//! A wake-up that one of them had got goes to the next one, and its waker is dropped at once.
+//!
+//! # Cost
+//! | | bytes | allocations | locked instructions |
+//! |---|---|---|---|
+//! | `bounded`, `unbounded` | | 2 | |
+//! | `Sender`, `Receiver` | 8 | 0 | clone 2, drop 2 |
+//! | `send`; `recv` | | as the queue | 2; 1 |
+//!
+//! A fence counts as one.
+//!
+//! # Examples
+//! ```
+//! use hyperia_sync::mpsc;
+//! use hyperia_wait::block_on;
+//!
+//! let (sender, mut receiver) = mpsc::bounded(16);
+//! std::thread::scope(|scope| {
+//!     for id in 0..2 {
+//!         let sender = sender.clone();
+//!         scope.spawn(move || block_on(sender.send(id)).unwrap());
+//!     }
+//!     drop(sender);
+//!     let mut received = Vec::new();
+//!     while let Ok(id) = block_on(receiver.recv()) {
+//!         received.push(id);
+//!     }
+//!     received.sort();
+//!     assert_eq!(received, [0, 1]);
+//! });
+//! ```
+
+mod permit;
+mod receiver;
+mod send;
+mod sender;
+
+use hyperia_queue::mpsc::raw::{List, Ring};
+use hyperia_queue::{PopError, PushError};
+use hyperia_wait::{WaitQueue, WakeBatch, WakerCell};
+
+pub use self::permit::{Permit, Reserve};
+pub use self::receiver::{Receiver, Recv, RecvMany};
+pub use self::send::{SendFuture, SendMany};
+pub use self::sender::Sender;
+pub use crate::channel::{RecvError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+use crate::primitive::Ordering::*;
+use crate::primitive::{Arc, AtomicUsize, fence};
+
+/// Creates a channel with room for `capacity` values, any number from 1.
+///
+/// # Panics
+/// If `capacity` is zero, above a quarter of `usize::MAX`, or above 2^45.
+///
+/// # Complexity
+/// Two allocations, none afterwards.
+#[must_use]
+#[track_caller]
+pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    Shared::channel(Queue::Bounded(Ring::new(capacity)))
+}
+
+/// Creates a channel without a limit: sending never waits.
+///
+/// # Complexity
+/// Two allocations; afterwards one per 32 values unless blocks of values are at hand that were received: a channel
+/// whose length moves within 128 does not allocate.
+#[must_use]
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    Shared::channel(Queue::Unbounded(List::new()))
+}
+
+/// Where the values are.
+enum Queue<T> {
+    Bounded(Ring<T>),
+    Unbounded(List<T>),
+}
+
+/// What the handles share.
+struct Shared<T> {
+    queue: Queue<T>,
+    /// The receiver, when it waits.
+    receiver: WakerCell,
+    /// Who waits for room. Closed with the channel.
+    room: WaitQueue,
+    /// Senders that live; the last one closes.
+    senders: AtomicUsize,
+}
+
+impl<T> Shared<T> {
+    fn channel(queue: Queue<T>) -> (Sender<T>, Receiver<T>) {
+        let shared = Arc::new(Self {
+            queue,
+            receiver: WakerCell::new(),
+            room: WaitQueue::new(),
+            senders: AtomicUsize::new(1),
+        });
+        (Sender::new(Arc::clone(&shared)), Receiver::new(shared))
+    }
+
+    #[inline]
+    fn push(&self, value: T) -> Result<(), PushError<T>> {
+        match &self.queue {
+            Queue::Bounded(ring) => ring.push(value)?,
+            Queue::Unbounded(list) => list.push(value)?,
+        }
+        self.pushed();
+        Ok(())
+    }
+
+    /// Wakes the receiver if it waits, after a push.
+    #[inline]
+    fn pushed(&self) {
+        // ORDERING: the queue, pushed to before, against the cell, looked at after this; with the fence in
+        // `poll_recv`.
+        fence(SeqCst);
+        if self.receiver.is_registered() {
+            self.receiver.wake();
+        }
+    }
+
+    /// # Safety
+    /// There is one consumer: the caller is the receiver.
+    #[inline]
+    unsafe fn pop(&self) -> Result<T, PopError> {
+        match &self.queue {
+            Queue::Bounded(ring) => {
+                // SAFETY: the contract is the same.
+                let value = unsafe { ring.pop()? };
+                self.make_room(1);
+                Ok(value)
+            }
+            // SAFETY: the contract is the same.
+            Queue::Unbounded(list) => unsafe { list.pop() },
+        }
+    }
+
+    /// Tells as many of those who wait for room as there are new places.
+    #[inline]
+    fn make_room(&self, places: usize) {
+        // ORDERING: the queue, in which room was made before, against the line, looked at after this; with the fence in
+        // `Line::poll`.
+        fence(SeqCst);
+        if self.room.has_waiters() {
+            self.room.notify_many(places);
+        }
+    }
+
+    fn close(&self) -> bool {
+        let first = match &self.queue {
+            Queue::Bounded(ring) => ring.close(),
+            Queue::Unbounded(list) => list.close(),
+        };
+        if first {
+            // Its drop wakes the receiver, also when a waker of the others panics.
+            let mut receiver = WakeBatch::new();
+            if let Some(waker) = self.receiver.take() {
+                receiver.push(waker);
+            }
+            self.room.close();
+        }
+        first
+    }
+
+    fn is_closed(&self) -> bool {
+        match &self.queue {
+            Queue::Bounded(ring) => ring.is_closed(),
+            Queue::Unbounded(list) => list.is_closed(),
+        }
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        match &self.queue {
+            Queue::Bounded(ring) => Some(ring.capacity()),
+            Queue::Unbounded(_) => None,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Room that is reserved for a value to come.
+
+use core::fmt;
+use core::future::Future;
+use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use futures_core::FusedFuture;
+use hyperia_queue::PushError;
+
+use super::{Queue, SendError, Shared};
+use crate::channel::Line;
+
+/// Room for one value, given back when this is dropped.
+///
+/// Made by [`Sender::reserve`](super::Sender::reserve). A place in number only: what others send meanwhile is received
+/// before.
+#[must_use = "dropping it gives the room back"]
+pub struct Permit<'a, T> {
+    shared: &'a Shared<T>,
+}
+
+impl<'a, T> Permit<'a, T> {
+    pub(super) fn new(shared: &'a Shared<T>) -> Result<Self, PushError<()>> {
+        match &shared.queue {
+            Queue::Bounded(ring) => ring.reserve()?,
+            Queue::Unbounded(list) if list.is_closed() => return Err(PushError::Closed(())),
+            Queue::Unbounded(_) => {}
+        }
+        Ok(Self { shared })
+    }
+
+    /// Sends the value. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] with the value, if the channel was closed meanwhile or the receiver is gone.
+    ///
+    /// # Panics
+    ///
+    /// If the receiver's waker does; the value was sent then.
+    pub fn send(self, value: T) -> Result<(), SendError<T>> {
+        let shared = self.shared;
+        mem::forget(self);
+        let pushed = match &shared.queue {
+            // SAFETY: this was the right to one place, and is no more.
+            Queue::Bounded(ring) => unsafe { ring.push_reserved(value) },
+            Queue::Unbounded(list) => list.push(value),
+        };
+        pushed.map_err(|error| SendError(error.into_inner()))?;
+        shared.pushed();
+        Ok(())
+    }
+}
+
+impl<T> Drop for Permit<'_, T> {
+    /// Gives the room back, and wakes whoever waits for it.
+    ///
+    /// # Panics
+    ///
+    /// If the waker of that one does; the room is given back all the same.
+    fn drop(&mut self) {
+        if let Queue::Bounded(ring) = &self.shared.queue {
+            // SAFETY: this is the right to one place; `send` forgets it.
+            unsafe { ring.unreserve() };
+            self.shared.make_room(1);
+        }
+    }
+}
+
+/// The future of [`Sender::reserve`](super::Sender::reserve), which says what it does and what dropping it does.
+#[must_use = "futures do nothing unless polled"]
+pub struct Reserve<'a, T> {
+    /// `None` once the output was returned.
+    shared: Option<&'a Shared<T>>,
+    /// Pinned with the future.
+    line: Line<'a>,
+}
+
+impl<'a, T> Reserve<'a, T> {
+    pub(super) fn new(shared: &'a Shared<T>) -> Self {
+        Self {
+            shared: Some(shared),
+            line: Line::new(&shared.room),
+        }
+    }
+}
+
+impl<'a, T> Future for Reserve<'a, T> {
+    type Output = Result<Permit<'a, T>, SendError<()>>;
+
+    /// # Panics
+    ///
+    /// If it is polled again after it was ready.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: `line` is pinned with the future: it is reached through this pin only, and dropped in its place.
+        // The other is not pinned.
+        let (slot, line) = unsafe {
+            let this = self.get_unchecked_mut();
+            (&mut this.shared, Pin::new_unchecked(&mut this.line))
+        };
+        let shared = slot.expect("`Reserve` polled again after it was ready");
+        let mut attempt = || {
+            let result = match Permit::new(shared) {
+                Ok(permit) => Ok(permit),
+                Err(PushError::Closed(())) => Err(SendError(())),
+                Err(PushError::Full(())) => return None,
+            };
+            *slot = None;
+            Some(result)
+        };
+        if !line.is_waiting()
+            && let Some(result) = attempt()
+        {
+            return Poll::Ready(result);
+        }
+        line.poll(cx, attempt)
+    }
+}
+
+impl<T> FusedFuture for Reserve<'_, T> {
+    fn is_terminated(&self) -> bool {
+        self.shared.is_none()
+    }
+}
+
+impl<T> fmt::Debug for Permit<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Reserve<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reserve")
+            .field("is_terminated", &self.is_terminated())
+            .finish_non_exhaustive()
+    }
+}
