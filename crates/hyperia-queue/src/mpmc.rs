@@ -174,6 +174,27 @@ impl<T> Queue<T> {
     /// One read-modify-write, retried only when another push came first.
     #[inline]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
+        // SAFETY: this does not panic.
+        unsafe { self.push_looking(value, || ()) }
+    }
+
+    /// Pushes a value, and looks at something else between the claim and the publication. Returns what was seen.
+    ///
+    /// For those who wake: the claim is a read-modify-write; with a sequentially consistent fence in front of what it
+    /// looks at (which costs nothing on processors whose read-modify-writes are fences) `look` sees who waits, or that
+    /// one sees the claim: in [`is_empty`](Self::is_empty), after a fence of its own.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); then `look` was not run.
+    ///
+    /// # Safety
+    /// `look` does not panic.
+    #[inline]
+    pub unsafe fn push_looking<R>(
+        &self,
+        value: T,
+        look: impl FnOnce() -> R,
+    ) -> Result<R, PushError<T>> {
         // ORDERING: Relaxed, a guess at `tail` that the compare-exchange checks.
         let mut tail = self.tail.load(Relaxed);
         loop {
@@ -187,9 +208,10 @@ impl<T> Queue<T> {
                     .compare_exchange_weak(tail, self.next(tail), Relaxed, Relaxed)
                 {
                     Ok(_) => {
+                        let seen = look();
                         // SAFETY: the exchange claimed position `tail`, whose slot is free.
                         unsafe { slot.fill(tail, value) };
-                        return Ok(());
+                        return Ok(seen);
                     }
                     Err(now) => tail = now,
                 }
@@ -212,6 +234,21 @@ impl<T> Queue<T> {
     /// One read-modify-write, retried only when another pop came first.
     #[inline]
     pub fn pop(&self) -> Result<T, PopError> {
+        // SAFETY: this does not panic.
+        unsafe { self.pop_looking(|| ()) }.map(|(value, ())| value)
+    }
+
+    /// Pops the oldest value, and looks at something else between the claim and the time when the place is free, as
+    /// [`push_looking`](Self::push_looking) does. Returns what was seen, too. One that waits for room sees the claim in
+    /// [`is_full`](Self::is_full).
+    ///
+    /// # Errors
+    /// As [`pop`](Self::pop); then `look` was not run.
+    ///
+    /// # Safety
+    /// `look` does not panic.
+    #[inline]
+    pub unsafe fn pop_looking<R>(&self, look: impl FnOnce() -> R) -> Result<(T, R), PopError> {
         // ORDERING: Relaxed, a guess at `head` that the compare-exchange checks.
         let mut head = self.head.load(Relaxed);
         loop {
@@ -224,8 +261,12 @@ impl<T> Queue<T> {
                     .head
                     .compare_exchange_weak(head, self.next(head), Relaxed, Relaxed)
                 {
-                    // SAFETY: the exchange claimed position `head`, whose slot is full.
-                    Ok(_) => return Ok(unsafe { slot.vacate(self.next_lap(head)) }),
+                    Ok(_) => {
+                        let seen = look();
+                        // SAFETY: the exchange claimed position `head`, whose slot is full.
+                        let value = unsafe { slot.vacate(self.next_lap(head)) };
+                        return Ok((value, seen));
+                    }
                     Err(now) => head = now,
                 }
             } else {
@@ -276,6 +317,12 @@ impl<T> Queue<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether there is no room; as exact as [`len`](Self::len).
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.len() == self.capacity()
     }
 
     /// How many values there is room for.

@@ -8,7 +8,9 @@
 //! | [`Mutex`] | one at a time has the value |
 //! | [`ManualResetEvent`] | lets everybody pass from `set` until `reset` |
 //! | [`WaitGroup`] | waits until no token of it is left; each may be dropped anywhere |
+//! | [`spsc`] | a bounded channel from one sender to one receiver |
 //! | [`mpsc`] | a channel from many senders to one receiver, bounded or not |
+//! | [`mpmc`] | a channel from many senders to many receivers |
 //! | [`oneshot::channel`] | hands one value from one side to the other |
 #![no_std]
 #![warn(
@@ -24,11 +26,13 @@ extern crate std;
 mod auto_reset_event;
 mod channel;
 mod manual_reset_event;
+pub mod mpmc;
 pub mod mpsc;
 mod mutex;
 pub mod oneshot;
 mod primitive;
 mod semaphore;
+pub mod spsc;
 mod wait_group;
 
 pub use auto_reset_event::{AutoResetEvent, AutoResetWait};

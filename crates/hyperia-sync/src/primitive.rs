@@ -39,3 +39,16 @@ impl<T> UnsafeCell<T> {
         f(self.0.get())
     }
 }
+
+/// A sequentially consistent fence between a read-modify-write of this thread, which stands right before it, and what
+/// comes after it. On x86-64 the read-modify-write is one: nothing is moved over a locked instruction (Intel, *Software
+/// Developer's Manual*, volume 3, 8.2.3.9), so that only the compiler has to be told.
+#[inline(always)]
+pub(crate) fn fence_after_rmw() {
+    #[cfg(all(target_arch = "x86_64", not(any(hyperia_loom, hyperia_shuttle, miri))))]
+    // ORDERING: the processor's part is done by the instruction before.
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
+    #[cfg(not(all(target_arch = "x86_64", not(any(hyperia_loom, hyperia_shuttle, miri)))))]
+    // ORDERING: with the fence of the other side; the callers name the variables between them.
+    fence(Ordering::SeqCst);
+}

@@ -32,6 +32,23 @@ impl<T> Queue<T> {
         if values.is_empty() {
             return Ok(0);
         }
+        // SAFETY: this does not panic.
+        unsafe { self.push_many_looking(values, || ()) }.map(|(count, ())| count)
+    }
+
+    /// As [`push_many`](Self::push_many), and looks at something else as
+    /// [`push_looking`](Self::push_looking) does.
+    ///
+    /// # Errors
+    /// As [`push_many`](Self::push_many). Without `values` [`PushError::Full`] or [`PushError::Closed`].
+    ///
+    /// # Safety
+    /// `look` does not panic.
+    pub unsafe fn push_many_looking<R>(
+        &self,
+        values: &mut Vec<T>,
+        look: impl FnOnce() -> R,
+    ) -> Result<(usize, R), PushError<()>> {
         // ORDERING: Relaxed, a guess at `tail` that the compare-exchange checks.
         let mut tail = self.tail.load(Relaxed);
         let count = loop {
@@ -48,6 +65,7 @@ impl<T> Queue<T> {
             }
         };
 
+        let seen = look();
         let rest = values.len() - count;
         let mut source = values.as_mut_ptr();
         // SAFETY: no element is claimed to be there; nothing below panics until the length is set again.
@@ -66,7 +84,7 @@ impl<T> Queue<T> {
             values.as_mut_ptr().copy_from(source, rest);
             values.set_len(rest);
         }
-        Ok(count)
+        Ok((count, seen))
     }
 
     /// Pops up to `limit` values, the oldest first, and appends them to `values`. Returns how many.
@@ -80,6 +98,24 @@ impl<T> Queue<T> {
         if limit == 0 {
             return Ok(0);
         }
+        // SAFETY: this does not panic.
+        unsafe { self.pop_many_looking(values, limit, || ()) }.map(|(count, ())| count)
+    }
+
+    /// As [`pop_many`](Self::pop_many), and looks at something else as
+    /// [`pop_looking`](Self::pop_looking) does.
+    ///
+    /// # Errors
+    /// As [`pop_many`](Self::pop_many). With a `limit` of 0 [`PopError::Empty`] or [`PopError::Closed`].
+    ///
+    /// # Safety
+    /// `look` does not panic.
+    pub unsafe fn pop_many_looking<R>(
+        &self,
+        values: &mut Vec<T>,
+        limit: usize,
+        look: impl FnOnce() -> R,
+    ) -> Result<(usize, R), PopError> {
         // ORDERING: Relaxed, a guess at `head` that the compare-exchange checks.
         let mut head = self.head.load(Relaxed);
         let count = loop {
@@ -96,13 +132,14 @@ impl<T> Queue<T> {
                 Err(now) => head = now,
             }
         };
+        let seen = look();
         // There is room, so this neither allocates nor panics.
         values.extend(self.places(head, count).map(|(slot, position)| {
             // SAFETY: the exchange claimed all these positions, whose slots were found full. The vector
             // takes every one of them: the iterator ends after `count`, and nothing else ends it.
             unsafe { slot.vacate(self.next_lap(position)) }
         }));
-        Ok(count)
+        Ok((count, seen))
     }
 
     /// How many positions from `start` on, at most `limit`, have a stamp equal to themselves with

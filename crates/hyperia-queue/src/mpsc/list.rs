@@ -164,12 +164,31 @@ impl<T> List<T> {
     /// no spent block is at hand.
     #[inline]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
+        // SAFETY: this does not panic.
+        unsafe { self.push_looking(value, || ()) }
+    }
+
+    /// Pushes a value, and looks at something else between the claim and the publication. Returns what was seen.
+    ///
+    /// As [`Ring::push_looking`](super::raw::Ring::push_looking), which says what for.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); then `look` was not run.
+    ///
+    /// # Safety
+    /// `look` does not panic.
+    #[inline]
+    pub unsafe fn push_looking<R>(
+        &self,
+        value: T,
+        look: impl FnOnce() -> R,
+    ) -> Result<R, PushError<T>> {
         // ORDERING: Relaxed, a guess that the compare-exchange checks; nothing is dereferenced
         // before that.
         let mut tail = self.tail.load(Relaxed);
         loop {
             if tail & TAG >= SLOTS - 1 {
-                return self.push_slow(value);
+                return self.push_slow(value, look);
             }
             let next = tail + 1;
             // ORDERING: Acquire pairs with the Release of the claim that installed this block: its
@@ -183,6 +202,7 @@ impl<T> List<T> {
                 Err(now) => tail = now,
             }
         }
+        let seen = look();
         let (block, index) = (block(tail), index(tail));
         // SAFETY: the exchange claimed this slot for this thread (invariant 1), and the block lives
         // until it is published (invariant 3).
@@ -190,13 +210,13 @@ impl<T> List<T> {
             Block::write(block, index, value);
             Block::publish(block, index);
         }
-        Ok(())
+        Ok(seen)
     }
 
     /// Pushes where the fast way does not: the queue is closed, or the slot is the last of its
     /// block.
     #[cold]
-    fn push_slow(&self, value: T) -> Result<(), PushError<T>> {
+    fn push_slow<R>(&self, value: T, look: impl FnOnce() -> R) -> Result<R, PushError<T>> {
         let mut brought = ptr::null_mut();
         // ORDERING: Acquire pairs with the Release in `close`, so that whoever is told `Closed`
         // knows what the closer did before.
@@ -223,6 +243,7 @@ impl<T> List<T> {
                 Err(now) => tail = now,
             }
         }
+        let seen = look();
         let (block, index) = (block(tail), index(tail));
         // SAFETY: the exchange claimed this slot (invariant 1), and if it is the last one, with it
         // the right to write `next`; the block lives until it is published (invariant 3).
@@ -236,7 +257,7 @@ impl<T> List<T> {
         }
         // One that an attempt before the last one brought.
         self.put_all(brought);
-        Ok(())
+        Ok(seen)
     }
 
     /// Pops the oldest value.

@@ -195,6 +195,27 @@ impl<T> Ring<T> {
     /// One read-modify-write, retried only when another push came first.
     #[inline]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
+        // SAFETY: this does not panic.
+        unsafe { self.push_looking(value, || ()) }
+    }
+
+    /// Pushes a value, and looks at something else between the claim and the publication. Returns what was seen.
+    ///
+    /// The claim is a read-modify-write; with a sequentially consistent fence in front of what it looks at (which costs
+    /// nothing on processors whose read-modify-writes are fences) `look` sees who waits, or that one sees the claim: in
+    /// [`is_empty`](Self::is_empty), after a fence of its own.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); then `look` was not run.
+    ///
+    /// # Safety
+    /// `look` does not panic.
+    #[inline]
+    pub unsafe fn push_looking<R>(
+        &self,
+        value: T,
+        look: impl FnOnce() -> R,
+    ) -> Result<R, PushError<T>> {
         // ORDERING: Relaxed, a guess at `tail` that the compare-exchange checks.
         let mut tail = self.tail.word.load(Relaxed);
         // Neither closed nor anything reserved.
@@ -207,25 +228,27 @@ impl<T> Ring<T> {
                 .compare_exchange_weak(tail, next, Relaxed, Relaxed)
             {
                 Ok(_) => {
+                    let seen = look();
                     // SAFETY: the exchange claimed the position, and `known_room` saw room for it.
                     unsafe { self.fill(tail, value) };
-                    return Ok(());
+                    return Ok(seen);
                 }
                 Err(now) => tail = now,
             }
         }
-        self.push_slow(value)
+        self.push_slow(value, look)
     }
 
     /// Pushes where the fast way does not.
     #[cold]
     #[inline(never)]
-    fn push_slow(&self, value: T) -> Result<(), PushError<T>> {
+    fn push_slow<R>(&self, value: T, look: impl FnOnce() -> R) -> Result<R, PushError<T>> {
         match self.claim(1, ONE) {
             Ok((tail, _)) => {
+                let seen = look();
                 // SAFETY: `claim` claimed it, and saw room for it.
                 unsafe { self.fill(position(tail), value) };
-                Ok(())
+                Ok(seen)
             }
             Err(error) => Err(error.with(value)),
         }
@@ -258,6 +281,23 @@ impl<T> Ring<T> {
     /// # Complexity
     /// One read-modify-write, retried only when another one came first.
     pub unsafe fn push_reserved(&self, value: T) -> Result<(), PushError<T>> {
+        // SAFETY: the contract is the same, and this does not panic.
+        unsafe { self.push_reserved_looking(value, || ()) }
+    }
+
+    /// As [`push_reserved`](Self::push_reserved), and looks at something else as
+    /// [`push_looking`](Self::push_looking) does.
+    ///
+    /// # Errors
+    /// As [`push_reserved`](Self::push_reserved).
+    ///
+    /// # Safety
+    /// As for both.
+    pub unsafe fn push_reserved_looking<R>(
+        &self,
+        value: T,
+        look: impl FnOnce() -> R,
+    ) -> Result<R, PushError<T>> {
         // ORDERING: Acquire for the answer `Closed`: pairs with the Release in `close`.
         let mut tail = self.tail.word.load(Acquire);
         loop {
@@ -277,10 +317,11 @@ impl<T> Ring<T> {
                 Err(now) => tail = now,
             }
         }
+        let seen = look();
         // SAFETY: the exchange claimed the position. By the contract the end was past it, hence there is room
         // (invariant 3).
         unsafe { self.fill(position(tail), value) };
-        Ok(())
+        Ok(seen)
     }
 
     /// Gives a reserved place back.

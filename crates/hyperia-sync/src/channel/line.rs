@@ -8,13 +8,15 @@
 //! | joining the line | the attempt after it | the fence in `poll` |
 //! | what makes an attempt succeed | the look for whom to wake | a fence of the channel |
 //!
-//! So either the attempt succeeds, or this one is seen in the line.
+//! So either the attempt succeeds, or this one is seen in the line. Where the other side looks before it is through,
+//! the attempt may find it in the middle: then there is nobody to wait for, and the task is polled again.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use hyperia_wait::{Wait, WaitQueue};
 
+use super::Attempt;
 use crate::primitive::Ordering::*;
 use crate::primitive::fence;
 
@@ -32,17 +34,29 @@ impl<'a> Line<'a> {
         Self { queue, wait: None }
     }
 
-    /// Whether it has joined.
+    /// Makes the attempt until it is done, and waits in between.
     #[inline]
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.wait.is_some()
-    }
-
-    /// Waits until `attempt`, which has just failed unless this [is waiting](Self::is_waiting), succeeds.
     pub(crate) fn poll<R>(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut attempt: impl FnMut() -> Option<R>,
+        mut attempt: impl FnMut() -> Attempt<R>,
+    ) -> Poll<R> {
+        if self.wait.is_none() {
+            match attempt() {
+                Attempt::Done(result) => return Poll::Ready(result),
+                Attempt::Wait => {}
+                Attempt::Busy => return poll_again(cx),
+            }
+        }
+        self.wait(cx, attempt)
+    }
+
+    /// Waits after an attempt that failed, now or in an earlier poll.
+    #[cold]
+    fn wait<R>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut() -> Attempt<R>,
     ) -> Poll<R> {
         // SAFETY: `wait` is pinned with the line: it is reached through this pin only, and dropped in its place.
         // `queue` is not pinned.
@@ -56,25 +70,32 @@ impl<'a> Line<'a> {
                 let _ = ready!(wait.poll(cx));
             } else {
                 wait.set(Some(queue.wait()));
-                let joined = wait
-                    .as_mut()
-                    .as_pin_mut()
-                    .is_some_and(|wait| wait.poll(cx).is_pending());
-                if joined {
+                let joins = wait.as_mut().as_pin_mut().map(|wait| wait.poll(cx));
+                if joins.is_some_and(|poll| poll.is_pending()) {
                     // ORDERING: the line before what `attempt` looks at; the other side has its fence between what
                     // it gives and its look at the line.
                     fence(SeqCst);
-                    let Some(result) = attempt() else {
-                        return Poll::Pending;
+                    let poll = match attempt() {
+                        Attempt::Done(result) => Poll::Ready(result),
+                        Attempt::Wait => return Poll::Pending,
+                        Attempt::Busy => poll_again(cx),
                     };
                     wait.set(None);
-                    return Poll::Ready(result);
+                    return poll;
                 }
             }
             wait.set(None);
-            if let Some(result) = attempt() {
-                return Poll::Ready(result);
+            match attempt() {
+                Attempt::Done(result) => return Poll::Ready(result),
+                Attempt::Wait => {}
+                Attempt::Busy => return poll_again(cx),
             }
         }
     }
+}
+
+#[cold]
+fn poll_again<R>(cx: &mut Context<'_>) -> Poll<R> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }

@@ -1,7 +1,20 @@
 //! What the channels have in common: their errors, and how one waits for room or for a value.
 
+mod alone;
 mod error;
 mod line;
 
+pub(crate) use self::alone::{Alone, Borrowed, poll_alone};
 pub use self::error::{RecvError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub(crate) use self::line::Line;
+
+/// What came of an attempt.
+pub(crate) enum Attempt<R> {
+    /// It succeeded, or will never succeed.
+    Done(R),
+    /// It failed, and whoever changes that sees who waits.
+    Wait,
+    /// It failed because another thread is in the middle of an operation, and may not have seen who waits: to be polled
+    /// again, instead.
+    Busy,
+}

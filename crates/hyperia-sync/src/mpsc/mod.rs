@@ -17,8 +17,10 @@
 //! A queue, a cell for the waker of the receiver, and a line of senders that wait for room.
 //!
 //! # Invariants
-//! 1. The receiver registers in the cell, then looks at the queue once more; a sender pushes, then looks at the
-//!    cell. Between the two, on both sides, stands a sequentially consistent fence: one sees the other.
+//! 1. The receiver registers in the cell, then looks at the queue once more; a sender claims a place, then looks at
+//!    the cell, and wakes when the value is there. Between the two, on both sides, stands a sequentially consistent
+//!    fence: one sees the other. So the receiver sleeps only when no place is claimed. When one is, and not filled yet,
+//!    it is polled again.
 //! 2. The same with the line for those who wait for room: they join, and look at the queue once more; whoever
 //!    makes room (a receive, a permit that is dropped) does so, and then looks at the line.
 //! 3. For each place that becomes free while somebody waits, one is told. Who is told and does not come passes it
@@ -28,8 +30,8 @@
 //! # Ordering
 //! | Variables | Fences | Model |
 //! |---|---|---|
-//! | the queue; the cell | `Shared::pushed`; `Receiver::poll_recv` | `a_value_that_is_sent_reaches_the_receiver` |
-//! | the queue; the line | `Shared::make_room`; `Line::poll` | `room_that_is_made_reaches_a_sender` |
+//! | claims; the cell | `Shared::is_awaited`; `wait_alone` | `a_value_that_is_sent_reaches_the_receiver` |
+//! | room; the line | `Shared::make_room`; `Line::poll` | `room_that_is_made_reaches_a_sender` |
 //!
 //! What is sent happens before it is received, and what is received before the send that takes its place: by the
 //! queue.
@@ -42,7 +44,7 @@
 //! | waiting for room, waking who does, giving up, closing | block while a holder of the lock of the line is stopped, a few instructions long |
 //!
 //! A sender that is stopped in the middle of a push hides its value and those behind it from the receiver, which
-//! waits then and is woken when that sender goes on.
+//! is polled, in vain, until that sender goes on.
 //!
 //! # Cancel safety
 //! | Dropped | What happens |
@@ -59,7 +61,7 @@
 //! |---|---|---|---|
 //! | `bounded`, `unbounded` | | 2 | |
 //! | `Sender`, `Receiver` | 8 | 0 | clone 2, drop 2 |
-//! | `send`; `recv` | | as the queue | 2; 1 |
+//! | `send`; `recv` when there is a value | | as the queue | 1; 1, unbounded 0 |
 //!
 //! A fence counts as one.
 //!
@@ -89,6 +91,8 @@ mod receiver;
 mod send;
 mod sender;
 
+use alloc::vec::Vec;
+
 use hyperia_queue::mpsc::raw::{List, Ring};
 use hyperia_queue::{PopError, PushError};
 use hyperia_wait::{WaitQueue, WakeBatch, WakerCell};
@@ -99,7 +103,7 @@ pub use self::send::{SendFuture, SendMany};
 pub use self::sender::Sender;
 pub use crate::channel::{RecvError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 use crate::primitive::Ordering::*;
-use crate::primitive::{Arc, AtomicUsize, fence};
+use crate::primitive::{Arc, AtomicUsize, fence, fence_after_rmw};
 
 /// Creates a channel with room for `capacity` values, any number from 1.
 ///
@@ -154,21 +158,45 @@ impl<T> Shared<T> {
 
     #[inline]
     fn push(&self, value: T) -> Result<(), PushError<T>> {
-        match &self.queue {
-            Queue::Bounded(ring) => ring.push(value)?,
-            Queue::Unbounded(list) => list.push(value)?,
-        }
-        self.pushed();
+        // SAFETY: the look does not panic.
+        let is_awaited = unsafe {
+            match &self.queue {
+                Queue::Bounded(ring) => ring.push_looking(value, || self.is_awaited())?,
+                Queue::Unbounded(list) => list.push_looking(value, || self.is_awaited())?,
+            }
+        };
+        self.pushed(is_awaited);
         Ok(())
     }
 
-    /// Wakes the receiver if it waits, after a push.
+    fn push_many(&self, values: &mut Vec<T>) -> Result<usize, PushError<()>> {
+        if values.is_empty() {
+            return Ok(0);
+        }
+        // SAFETY: the look does not panic.
+        let (count, is_awaited) = unsafe {
+            match &self.queue {
+                Queue::Bounded(ring) => ring.push_many_looking(values, || self.is_awaited())?,
+                Queue::Unbounded(list) => list.push_many_looking(values, || self.is_awaited())?,
+            }
+        };
+        self.pushed(is_awaited);
+        Ok(count)
+    }
+
+    /// Whether the receiver waits, looked at when a place was claimed.
     #[inline]
-    fn pushed(&self) {
-        // ORDERING: the queue, pushed to before, against the cell, looked at after this; with the fence in
-        // `poll_recv`.
-        fence(SeqCst);
-        if self.receiver.is_registered() {
+    fn is_awaited(&self) -> bool {
+        // ORDERING: the claim, a read-modify-write right before, against the cell, looked at after this; with the fence
+        // in `wait_alone`.
+        fence_after_rmw();
+        self.receiver.is_registered()
+    }
+
+    /// Wakes the receiver, if it waited when the place was claimed.
+    #[inline]
+    fn pushed(&self, is_awaited: bool) {
+        if is_awaited {
             self.receiver.wake();
         }
     }

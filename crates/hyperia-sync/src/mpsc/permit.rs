@@ -10,7 +10,7 @@ use futures_core::FusedFuture;
 use hyperia_queue::PushError;
 
 use super::{Queue, SendError, Shared};
-use crate::channel::Line;
+use crate::channel::{Attempt, Line};
 
 /// Room for one value, given back when this is dropped.
 ///
@@ -43,13 +43,15 @@ impl<'a, T> Permit<'a, T> {
     pub fn send(self, value: T) -> Result<(), SendError<T>> {
         let shared = self.shared;
         mem::forget(self);
+        let look = || shared.is_awaited();
         let pushed = match &shared.queue {
-            // SAFETY: this was the right to one place, and is no more.
-            Queue::Bounded(ring) => unsafe { ring.push_reserved(value) },
-            Queue::Unbounded(list) => list.push(value),
+            // SAFETY: this was the right to one place, and is no more. The look does not panic.
+            Queue::Bounded(ring) => unsafe { ring.push_reserved_looking(value, look) },
+            // SAFETY: the look does not panic.
+            Queue::Unbounded(list) => unsafe { list.push_looking(value, look) },
         };
-        pushed.map_err(|error| SendError(error.into_inner()))?;
-        shared.pushed();
+        let is_awaited = pushed.map_err(|error| SendError(error.into_inner()))?;
+        shared.pushed(is_awaited);
         Ok(())
     }
 }
@@ -101,21 +103,15 @@ impl<'a, T> Future for Reserve<'a, T> {
             (&mut this.shared, Pin::new_unchecked(&mut this.line))
         };
         let shared = slot.expect("`Reserve` polled again after it was ready");
-        let mut attempt = || {
-            let result = match Permit::new(shared) {
-                Ok(permit) => Ok(permit),
-                Err(PushError::Closed(())) => Err(SendError(())),
-                Err(PushError::Full(())) => return None,
-            };
+        let poll = line.poll(cx, || match Permit::new(shared) {
+            Ok(permit) => Attempt::Done(Ok(permit)),
+            Err(PushError::Closed(())) => Attempt::Done(Err(SendError(()))),
+            Err(PushError::Full(())) => Attempt::Wait,
+        });
+        if poll.is_ready() {
             *slot = None;
-            Some(result)
-        };
-        if !line.is_waiting()
-            && let Some(result) = attempt()
-        {
-            return Poll::Ready(result);
         }
-        line.poll(cx, attempt)
+        poll
     }
 }
 

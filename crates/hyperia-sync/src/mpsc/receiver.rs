@@ -5,14 +5,15 @@ use core::fmt;
 use core::future::Future;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 
 use futures_core::{FusedFuture, FusedStream, Stream};
 use hyperia_queue::PopError;
+use hyperia_wait::WakerCell;
 
 use super::{Queue, RecvError, Shared, TryRecvError};
-use crate::primitive::Ordering::*;
-use crate::primitive::{Arc, fence};
+use crate::channel::{Alone, Attempt, Borrowed, poll_alone};
+use crate::primitive::Arc;
 
 /// The receiving end of a channel: there is one.
 ///
@@ -45,8 +46,7 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn recv(&mut self) -> Recv<'_, T> {
         Recv {
-            receiver: Registered::new(self),
-            is_done: false,
+            receiver: Borrowed::new(self),
         }
     }
 
@@ -80,10 +80,9 @@ impl<T> Receiver<T> {
     /// One look for whom to wake for all of them.
     pub fn recv_many<'a>(&'a mut self, values: &'a mut Vec<T>, limit: usize) -> RecvMany<'a, T> {
         RecvMany {
-            receiver: Registered::new(self),
+            receiver: Borrowed::new(self),
             values,
             limit,
-            is_done: false,
         }
     }
 
@@ -107,7 +106,7 @@ impl<T> Receiver<T> {
     /// As [`recv`](Self::recv).
     #[inline]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
-        self.poll_with(cx, Self::pop)
+        poll_alone(self, cx, Self::attempt)
     }
 
     /// Polls for up to `limit` values, which are appended to `values`; otherwise as
@@ -122,7 +121,7 @@ impl<T> Receiver<T> {
         values: &mut Vec<T>,
         limit: usize,
     ) -> Poll<Result<usize, RecvError>> {
-        self.poll_with(cx, |this| this.pop_many(values, limit))
+        poll_alone(self, cx, |this| this.attempt_many(values, limit))
     }
 
     /// Closes the channel: nothing is sent any more, with permits neither. `true` if this call did it.
@@ -174,43 +173,41 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Tries, registers, and tries once more.
+    /// What one that waits makes of a pop.
     #[inline]
-    fn poll_with<R>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut pop: impl FnMut(&mut Self) -> Result<R, PopError>,
-    ) -> Poll<Result<R, RecvError>> {
-        match pop(self) {
-            Ok(result) => Poll::Ready(Ok(result)),
-            Err(PopError::Empty) => self.register(cx.waker(), pop),
-            Err(PopError::Closed) => self.finish(),
-        }
-    }
-
-    fn register<R>(
-        &mut self,
-        waker: &Waker,
-        mut pop: impl FnMut(&mut Self) -> Result<R, PopError>,
-    ) -> Poll<Result<R, RecvError>> {
-        self.shared.receiver.register(waker);
-        // ORDERING: the cell, written before, against the queue, looked at after this; with the fence in `pushed`.
-        fence(SeqCst);
-        match pop(self) {
-            Ok(result) => {
-                // So that nobody is woken in vain.
-                drop(self.shared.receiver.take());
-                Poll::Ready(Ok(result))
+    fn judge<R>(&mut self, popped: Result<R, PopError>) -> Attempt<Result<R, RecvError>> {
+        match popped {
+            Ok(result) => Attempt::Done(Ok(result)),
+            Err(PopError::Closed) => {
+                self.is_finished = true;
+                Attempt::Done(Err(RecvError))
             }
-            Err(PopError::Empty) => Poll::Pending,
-            Err(PopError::Closed) => self.finish(),
+            Err(PopError::Empty) if self.is_empty() => Attempt::Wait,
+            // A sender is in the middle of a push, and may not have seen the cell when it claimed the place.
+            Err(PopError::Empty) => Attempt::Busy,
         }
     }
 
-    #[cold]
-    fn finish<R>(&mut self) -> Poll<Result<R, RecvError>> {
-        self.is_finished = true;
-        Poll::Ready(Err(RecvError))
+    #[inline]
+    fn attempt(&mut self) -> Attempt<Result<T, RecvError>> {
+        let popped = self.pop();
+        self.judge(popped)
+    }
+
+    fn attempt_many(
+        &mut self,
+        values: &mut Vec<T>,
+        limit: usize,
+    ) -> Attempt<Result<usize, RecvError>> {
+        let popped = self.pop_many(values, limit);
+        self.judge(popped)
+    }
+}
+
+impl<T> Alone for Receiver<T> {
+    #[inline]
+    fn cell(&self) -> &WakerCell {
+        &self.shared.receiver
     }
 }
 
@@ -259,43 +256,10 @@ impl<T> Drop for Receiver<T> {
     }
 }
 
-/// The receiver as a future has it, which may have registered a waker.
-struct Registered<'a, T> {
-    receiver: &'a mut Receiver<T>,
-    may_be: bool,
-}
-
-impl<'a, T> Registered<'a, T> {
-    #[inline]
-    fn new(receiver: &'a mut Receiver<T>) -> Self {
-        Self {
-            receiver,
-            may_be: false,
-        }
-    }
-
-    #[inline]
-    fn note<R>(&mut self, poll: Poll<R>) -> Poll<R> {
-        self.may_be = poll.is_pending();
-        poll
-    }
-}
-
-impl<T> Drop for Registered<'_, T> {
-    /// Gives up waiting.
-    #[inline]
-    fn drop(&mut self) {
-        if self.may_be {
-            drop(self.receiver.shared.receiver.take());
-        }
-    }
-}
-
 /// The future of [`Receiver::recv`], which says what it does and what dropping it does.
 #[must_use = "futures do nothing unless polled"]
 pub struct Recv<'a, T> {
-    receiver: Registered<'a, T>,
-    is_done: bool,
+    receiver: Borrowed<'a, Receiver<T>>,
 }
 
 impl<T> Future for Recv<'_, T> {
@@ -306,27 +270,22 @@ impl<T> Future for Recv<'_, T> {
     /// If it is polled again after it was ready.
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        assert!(!self.is_done, "`Recv` polled again after it was ready");
-        let this = &mut *self;
-        let poll = this.receiver.receiver.poll_recv(cx);
-        this.is_done = poll.is_ready();
-        this.receiver.note(poll)
+        self.receiver.poll(cx, Receiver::attempt)
     }
 }
 
 impl<T> FusedFuture for Recv<'_, T> {
     fn is_terminated(&self) -> bool {
-        self.is_done
+        self.receiver.is_done
     }
 }
 
 /// The future of [`Receiver::recv_many`], which says what it does and what dropping it does.
 #[must_use = "futures do nothing unless polled"]
 pub struct RecvMany<'a, T> {
-    receiver: Registered<'a, T>,
+    receiver: Borrowed<'a, Receiver<T>>,
     values: &'a mut Vec<T>,
     limit: usize,
-    is_done: bool,
 }
 
 impl<T> Future for RecvMany<'_, T> {
@@ -336,20 +295,16 @@ impl<T> Future for RecvMany<'_, T> {
     ///
     /// If it is polled again after it was ready.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        assert!(!self.is_done, "`RecvMany` polled again after it was ready");
         let this = &mut *self;
-        let poll = this
-            .receiver
-            .receiver
-            .poll_recv_many(cx, this.values, this.limit);
-        this.is_done = poll.is_ready();
-        this.receiver.note(poll)
+        this.receiver.poll(cx, |receiver| {
+            receiver.attempt_many(this.values, this.limit)
+        })
     }
 }
 
 impl<T> FusedFuture for RecvMany<'_, T> {
     fn is_terminated(&self) -> bool {
-        self.is_done
+        self.receiver.is_done
     }
 }
 
@@ -366,7 +321,7 @@ impl<T> fmt::Debug for Receiver<T> {
 impl<T> fmt::Debug for Recv<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recv")
-            .field("is_terminated", &self.is_done)
+            .field("is_terminated", &self.receiver.is_done)
             .finish_non_exhaustive()
     }
 }
@@ -374,7 +329,7 @@ impl<T> fmt::Debug for Recv<'_, T> {
 impl<T> fmt::Debug for RecvMany<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvMany")
-            .field("is_terminated", &self.is_done)
+            .field("is_terminated", &self.receiver.is_done)
             .finish_non_exhaustive()
     }
 }

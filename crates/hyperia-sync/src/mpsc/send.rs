@@ -10,7 +10,7 @@ use futures_core::FusedFuture;
 use hyperia_queue::PushError;
 
 use super::{SendError, Shared};
-use crate::channel::Line;
+use crate::channel::{Attempt, Line};
 
 /// The future of [`Sender::send`](super::Sender::send), which says what it does and what dropping it does.
 #[must_use = "futures do nothing unless polled"]
@@ -63,25 +63,19 @@ impl<T> Future for SendFuture<'_, T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (shared, slot, line) = self.project();
-        let mut attempt = || {
+        line.poll(cx, || {
             let value = slot
                 .take()
                 .expect("`SendFuture` polled again after it was ready");
             match shared.push(value) {
-                Ok(()) => Some(Ok(())),
-                Err(PushError::Closed(value)) => Some(Err(SendError(value))),
+                Ok(()) => Attempt::Done(Ok(())),
+                Err(PushError::Closed(value)) => Attempt::Done(Err(SendError(value))),
                 Err(PushError::Full(value)) => {
                     *slot = Some(value);
-                    None
+                    Attempt::Wait
                 }
             }
-        };
-        if !line.is_waiting()
-            && let Some(result) = attempt()
-        {
-            return Poll::Ready(result);
-        }
-        line.poll(cx, attempt)
+        })
     }
 }
 
@@ -131,22 +125,16 @@ impl<T> Future for SendMany<'_, T> {
             (&**shared, &mut **values, Pin::new_unchecked(line), is_done)
         };
         assert!(!*is_done, "`SendMany` polled again after it was ready");
-        let mut attempt = || match shared.push_many(values) {
-            Ok(_) => Some(Ok(values.is_empty())),
-            Err(PushError::Closed(())) => Some(Err(SendError(()))),
-            Err(PushError::Full(())) => None,
-        };
         loop {
-            let first = if line.is_waiting() { None } else { attempt() };
-            let result = match first {
-                Some(result) => result,
-                None => ready!(line.as_mut().poll(cx, &mut attempt)),
-            };
-            if let Ok(false) = result {
-                continue;
+            let sent = ready!(line.as_mut().poll(cx, || match shared.push_many(values) {
+                Ok(_) => Attempt::Done(Ok(())),
+                Err(PushError::Closed(())) => Attempt::Done(Err(SendError(()))),
+                Err(PushError::Full(())) => Attempt::Wait,
+            }));
+            if sent.is_err() || values.is_empty() {
+                *is_done = true;
+                return Poll::Ready(sent);
             }
-            *is_done = true;
-            return Poll::Ready(result.map(|_| ()));
         }
     }
 }

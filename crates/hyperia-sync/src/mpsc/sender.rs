@@ -15,7 +15,7 @@ use hyperia_wait::{Block, Elapsed};
 
 #[cfg(feature = "std")]
 use super::SendTimeoutError;
-use super::{Permit, Queue, Reserve, SendFuture, SendMany, Shared, TrySendError};
+use super::{Permit, Reserve, SendFuture, SendMany, Shared, TrySendError};
 use crate::primitive::Arc;
 use crate::primitive::Ordering::*;
 
@@ -186,22 +186,6 @@ impl<T> Sender<T> {
     /// Returns how many values there is room for; `None` if there is no limit.
     pub fn capacity(&self) -> Option<usize> {
         self.shared.capacity()
-    }
-}
-
-impl<T> Shared<T> {
-    pub(super) fn push_many(
-        &self,
-        values: &mut Vec<T>,
-    ) -> Result<usize, hyperia_queue::PushError<()>> {
-        let count = match &self.queue {
-            Queue::Bounded(ring) => ring.push_many(values)?,
-            Queue::Unbounded(list) => list.push_many(values)?,
-        };
-        if count > 0 {
-            self.pushed();
-        }
-        Ok(count)
     }
 }
 

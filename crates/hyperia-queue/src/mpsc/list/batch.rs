@@ -27,10 +27,30 @@ impl<T> List<T> {
     /// # Complexity
     /// One read-modify-write for all of them.
     pub fn push_many(&self, values: &mut Vec<T>) -> Result<usize, PushError<()>> {
-        let count = values.len();
-        if count == 0 {
+        if values.is_empty() {
             return Ok(0);
         }
+        // SAFETY: this does not panic.
+        unsafe { self.push_many_looking(values, || ()) }.map(|(count, ())| count)
+    }
+
+    /// As [`push_many`](Self::push_many), and looks at something else as
+    /// [`push_looking`](Self::push_looking) does.
+    ///
+    /// # Errors
+    /// As [`push_many`](Self::push_many). Without `values` also if the queue is closed.
+    ///
+    /// # Panics
+    /// As [`push_many`](Self::push_many).
+    ///
+    /// # Safety
+    /// `look` does not panic.
+    pub unsafe fn push_many_looking<R>(
+        &self,
+        values: &mut Vec<T>,
+        look: impl FnOnce() -> R,
+    ) -> Result<(usize, R), PushError<()>> {
+        let count = values.len();
         // Only values without a size come in greater numbers; the sum below would overflow.
         assert!(
             count <= isize::MAX as usize,
@@ -76,6 +96,7 @@ impl<T> List<T> {
             }
         };
 
+        let seen = look();
         let source = values.as_ptr();
         // SAFETY: no element is claimed to be there. All `count` of them are moved out below, where
         // nothing panics.
@@ -105,7 +126,7 @@ impl<T> List<T> {
             }
         }
         self.put_all(surplus);
-        Ok(count)
+        Ok((count, seen))
     }
 
     /// Pops up to `limit` values, the oldest first, and appends them to `values`. Returns how many.

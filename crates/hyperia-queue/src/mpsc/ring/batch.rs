@@ -20,7 +20,25 @@ impl<T> Ring<T> {
         if values.is_empty() {
             return Ok(0);
         }
+        // SAFETY: this does not panic.
+        unsafe { self.push_many_looking(values, || ()) }.map(|(count, ())| count)
+    }
+
+    /// As [`push_many`](Self::push_many), and looks at something else as
+    /// [`push_looking`](Self::push_looking) does.
+    ///
+    /// # Errors
+    /// As [`push_many`](Self::push_many). Without `values` also if the queue is full or closed.
+    ///
+    /// # Safety
+    /// `look` does not panic.
+    pub unsafe fn push_many_looking<R>(
+        &self,
+        values: &mut Vec<T>,
+        look: impl FnOnce() -> R,
+    ) -> Result<(usize, R), PushError<()>> {
         let (tail, count) = self.claim(values.len() as u64, ONE)?;
+        let seen = look();
         let count = count as usize;
         let mut at = position(tail);
         for value in values.drain(..count) {
@@ -29,7 +47,7 @@ impl<T> Ring<T> {
             unsafe { self.fill(at, value) };
             at = at.wrapping_add(ONE);
         }
-        Ok(count)
+        Ok((count, seen))
     }
 
     /// Pops up to `limit` values, the oldest first, and appends them to `values`. Returns how many.

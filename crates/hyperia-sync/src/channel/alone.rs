@@ -1,0 +1,125 @@
+//! Waiting where there is one who can wait: in a cell.
+//!
+//! # Ordering
+//! | Between | and | stands |
+//! |---|---|---|
+//! | registering in the cell | the attempt after it | the fence in `wait_alone` |
+//! | what makes an attempt succeed | the look at the cell | a fence of the channel |
+//!
+//! So either the attempt succeeds, or this one is seen in the cell.
+
+use core::mem::ManuallyDrop;
+use core::ptr;
+use core::task::{Context, Poll};
+
+use hyperia_wait::WakerCell;
+
+use super::Attempt;
+use crate::primitive::Ordering::*;
+use crate::primitive::fence;
+
+/// An end of a channel that waits alone.
+pub(crate) trait Alone {
+    /// Where it waits.
+    fn cell(&self) -> &WakerCell;
+}
+
+/// Makes the attempt; if it fails, registers the waker and makes it once more.
+#[inline]
+pub(crate) fn poll_alone<E: Alone, R>(
+    end: &mut E,
+    cx: &mut Context<'_>,
+    mut attempt: impl FnMut(&mut E) -> Attempt<R>,
+) -> Poll<R> {
+    match attempt(end) {
+        Attempt::Done(result) => Poll::Ready(result),
+        Attempt::Wait | Attempt::Busy => wait_alone(end, cx, attempt),
+    }
+}
+
+#[cold]
+fn wait_alone<E: Alone, R>(
+    end: &mut E,
+    cx: &mut Context<'_>,
+    mut attempt: impl FnMut(&mut E) -> Attempt<R>,
+) -> Poll<R> {
+    end.cell().register(cx.waker());
+    // ORDERING: the cell before what `attempt` looks at; the other side has its fence between what it gives and its look
+    // at the cell.
+    fence(SeqCst);
+    match attempt(end) {
+        Attempt::Done(result) => {
+            // So that nobody is woken in vain.
+            drop(end.cell().take());
+            return Poll::Ready(result);
+        }
+        Attempt::Wait => {}
+        Attempt::Busy => cx.waker().wake_by_ref(),
+    }
+    Poll::Pending
+}
+
+/// The end as a future has it, which leaves no waker behind.
+pub(crate) struct Borrowed<'a, E: Alone> {
+    end: &'a mut E,
+    /// It was polled, and told to wait.
+    is_waiting: bool,
+    pub(crate) is_done: bool,
+}
+
+impl<'a, E: Alone> Borrowed<'a, E> {
+    #[inline]
+    pub(crate) fn new(end: &'a mut E) -> Self {
+        Self {
+            end,
+            is_waiting: false,
+            is_done: false,
+        }
+    }
+
+    /// As [`poll_alone`].
+    ///
+    /// # Panics
+    ///
+    /// If it is polled again after it was ready.
+    #[inline]
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        attempt: impl FnMut(&mut E) -> Attempt<R>,
+    ) -> Poll<R> {
+        assert!(!self.is_done, "polled again after it was ready");
+        let poll = poll_alone(self.end, cx, attempt);
+        if poll.is_ready() {
+            self.is_done = true;
+            self.leave();
+        } else {
+            self.is_waiting = true;
+        }
+        poll
+    }
+
+    /// The end, once this is done.
+    pub(crate) fn into_inner(self) -> &'a mut E {
+        debug_assert!(self.is_done, "a waker may be left behind");
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not used any more, nor dropped; the reference is moved out of it.
+        unsafe { ptr::read(&raw const this.end) }
+    }
+
+    /// Takes the waker back, if it is still there.
+    #[inline]
+    fn leave(&mut self) {
+        if self.is_waiting && self.end.cell().is_registered() {
+            drop(self.end.cell().take());
+        }
+        self.is_waiting = false;
+    }
+}
+
+impl<E: Alone> Drop for Borrowed<'_, E> {
+    #[inline]
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
