@@ -99,6 +99,10 @@ impl<'a, E: Alone> Borrowed<'a, E> {
         poll
     }
 
+    pub(crate) fn end(&mut self) -> &mut E {
+        self.end
+    }
+
     /// The end, once this is done.
     pub(crate) fn into_inner(self) -> &'a mut E {
         debug_assert!(self.is_done, "a waker may be left behind");

@@ -3,10 +3,12 @@
 mod alone;
 mod error;
 mod line;
+mod mailbox;
 
 pub(crate) use self::alone::{Alone, Borrowed, poll_alone};
 pub use self::error::{RecvError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub(crate) use self::line::Line;
+pub(crate) use self::mailbox::Mailbox;
 
 /// What came of an attempt.
 pub(crate) enum Attempt<R> {

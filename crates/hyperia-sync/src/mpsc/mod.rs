@@ -31,7 +31,7 @@
 //! | Variables | Fences | Model |
 //! |---|---|---|
 //! | claims; the cell | `Shared::is_awaited`; `wait_alone` | `a_value_that_is_sent_reaches_the_receiver` |
-//! | room; the line | `Shared::make_room`; `Line::poll` | `room_that_is_made_reaches_a_sender` |
+//! | room; the line | `Shared::is_room_awaited`; `Line::wait` | `room_that_is_made_reaches_a_sender` |
 //!
 //! What is sent happens before it is received, and what is received before the send that takes its place: by the
 //! queue.
@@ -209,7 +209,9 @@ impl<T> Shared<T> {
             Queue::Bounded(ring) => {
                 // SAFETY: the contract is the same.
                 let value = unsafe { ring.pop()? };
-                self.make_room(1);
+                if self.is_room_awaited() {
+                    self.room.notify_one();
+                }
                 Ok(value)
             }
             // SAFETY: the contract is the same.
@@ -217,15 +219,13 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Tells as many of those who wait for room as there are new places.
+    /// Whether anybody waits for room, looked at after some was made.
     #[inline]
-    fn make_room(&self, places: usize) {
+    fn is_room_awaited(&self) -> bool {
         // ORDERING: the queue, in which room was made before, against the line, looked at after this; with the fence in
-        // `Line::poll`.
+        // `Line::wait`.
         fence(SeqCst);
-        if self.room.has_waiters() {
-            self.room.notify_many(places);
-        }
+        self.room.has_waiters()
     }
 
     fn close(&self) -> bool {

@@ -66,7 +66,9 @@ impl<T> Drop for Permit<'_, T> {
         if let Queue::Bounded(ring) = &self.shared.queue {
             // SAFETY: this is the right to one place; `send` forgets it.
             unsafe { ring.unreserve() };
-            self.shared.make_room(1);
+            if self.shared.is_room_awaited() {
+                self.shared.room.notify_one();
+            }
         }
     }
 }

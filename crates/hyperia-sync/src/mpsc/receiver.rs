@@ -165,7 +165,9 @@ impl<T> Receiver<T> {
             Queue::Bounded(ring) => {
                 // SAFETY: there is one receiver, and it is borrowed mutably.
                 let count = unsafe { ring.pop_many(values, limit)? };
-                self.shared.make_room(count);
+                if self.shared.is_room_awaited() {
+                    self.shared.room.notify_many(count);
+                }
                 Ok(count)
             }
             // SAFETY: as above.

@@ -20,13 +20,15 @@
 //! 1. The receiver registers in its cell, then looks at the queue once more; the sender pushes, then looks at that cell.
 //!    Between the two, on both sides, stands a sequentially consistent fence: one sees the other.
 //! 2. The same with the sender, which waits for room, and the receiver, which makes it.
-//! 3. An end is closed first, and the other side woken after that.
+//! 3. A sender that waits with a value leaves it in the mailbox meanwhile. The receiver looks there when the queue is
+//!    empty and not closed; so the value there is the youngest one, and none is received after `Disconnected`.
+//! 4. An end is closed first, and the other side woken after that.
 //!
 //! # Ordering
 //! | Variables | Fences | Model |
 //! |---|---|---|
 //! | the queue; the receiver's cell | `Cells::pushed`; `wait_alone` | `a_value_that_is_sent_reaches_the_receiver` |
-//! | the queue; the sender's cell | `Cells::popped`; `wait_alone` | `room_that_is_made_reaches_the_sender` |
+//! | the queue, the mailbox; the sender's cell | `Cells::popped`; `wait_alone` | `room_that_is_made_reaches_the_sender` |
 //!
 //! What is sent happens before it is received, and what is received before the send that takes its place: by the
 //! queue.
@@ -37,7 +39,7 @@
 //! # Cancel safety
 //! | Dropped | What happens |
 //! |---|---|
-//! | [`SendFuture`] | what it has not sent is dropped; with [`reserve`](Sender::reserve) it stays with the caller |
+//! | [`SendFuture`] | what was not received meanwhile is dropped, unless it was sent; with [`reserve`](Sender::reserve) it stays with the caller |
 //! | [`SendMany`] | what it has not sent is still in the vector |
 //! | [`Reserve`], [`Permit`] | nothing |
 //! | [`Recv`], [`RecvMany`] | nothing was taken |
@@ -45,7 +47,7 @@
 //! # Cost
 //! | | bytes | allocations | locked instructions |
 //! |---|---|---|---|
-//! | `bounded` | | 3 | |
+//! | `bounded` | value + 64 | 3 | |
 //! | `Sender`; `Receiver` | 32; 40 | 0 | |
 //! | `send`; `recv` when there is a value | | 0 | 1; 1 |
 //!
@@ -86,6 +88,7 @@ use hyperia_wait::WakerCell;
 pub use self::receiver::{Receiver, Recv, RecvMany};
 pub use self::send::{Permit, Reserve, SendFuture, SendMany};
 pub use self::sender::Sender;
+use crate::channel::Mailbox;
 pub use crate::channel::{RecvError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 use crate::primitive::Ordering::*;
 use crate::primitive::{Arc, fence};
@@ -102,6 +105,7 @@ use crate::primitive::{Arc, fence};
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let (producer, consumer) = spsc::bounded(capacity);
     let cells = Arc::new(Cells {
+        mailbox: Mailbox::new(),
         receiver: WakerCell::new(),
         sender: WakerCell::new(),
     });
@@ -112,12 +116,14 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 }
 
 /// Who waits.
-struct Cells {
+struct Cells<T> {
+    /// The value of a sender that waits for room.
+    mailbox: Mailbox<T>,
     receiver: WakerCell,
     sender: WakerCell,
 }
 
-impl Cells {
+impl<T> Cells<T> {
     /// Wakes the receiver if it waits, after a push.
     #[inline]
     fn pushed(&self) {

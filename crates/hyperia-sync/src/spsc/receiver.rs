@@ -23,13 +23,13 @@ use crate::primitive::Arc;
 /// As a [`Stream`] it ends when the sender has closed the channel, or is gone, and everything was received.
 pub struct Receiver<T> {
     consumer: Consumer<T>,
-    cells: Arc<Cells>,
+    cells: Arc<Cells<T>>,
     /// Whether it has heard that nothing will come.
     is_finished: bool,
 }
 
 impl<T> Receiver<T> {
-    pub(super) fn new(consumer: Consumer<T>, cells: Arc<Cells>) -> Self {
+    pub(super) fn new(consumer: Consumer<T>, cells: Arc<Cells<T>>) -> Self {
         Self {
             consumer,
             cells,
@@ -128,12 +128,12 @@ impl<T> Receiver<T> {
         self.consumer.is_closed()
     }
 
-    /// Returns how many values there are; at least, while the sender is at work.
+    /// Returns how many values there are, not counting one whose sender waits; at least, while the sender is at work.
     pub fn len(&self) -> usize {
         self.consumer.len()
     }
 
-    /// Returns whether there is nothing to receive.
+    /// Returns whether there is nothing to receive, or a value at most whose sender waits.
     pub fn is_empty(&self) -> bool {
         self.consumer.is_empty()
     }
@@ -145,16 +145,26 @@ impl<T> Receiver<T> {
 
     #[inline]
     fn pop(&mut self) -> Result<T, PopError> {
-        let value = self.consumer.pop()?;
+        let value = match self.consumer.pop() {
+            Err(PopError::Empty) => self.cells.mailbox.take().ok_or(PopError::Empty)?,
+            popped => popped?,
+        };
         self.cells.popped();
         Ok(value)
     }
 
     fn pop_many(&mut self, values: &mut Vec<T>, limit: usize) -> Result<usize, PopError> {
-        let count = self.consumer.pop_many(values, limit)?;
-        if count > 0 {
-            self.cells.popped();
-        }
+        let count = match self.consumer.pop_many(values, limit) {
+            Ok(0) => return Ok(0),
+            Err(PopError::Empty) => {
+                // Before anything is taken, because it may panic.
+                values.reserve(1);
+                values.push(self.cells.mailbox.take().ok_or(PopError::Empty)?);
+                1
+            }
+            popped => popped?,
+        };
+        self.cells.popped();
         Ok(count)
     }
 

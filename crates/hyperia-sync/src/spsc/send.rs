@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 use core::future::Future;
+use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
@@ -20,8 +21,16 @@ use crate::channel::{Attempt, Borrowed};
 #[must_use = "futures do nothing unless polled"]
 pub struct SendFuture<'a, T> {
     sender: Borrowed<'a, Sender<T>>,
-    /// `None` once it was sent, or handed back.
-    value: Option<T>,
+    value: Value<T>,
+}
+
+/// Where the value is.
+enum Value<T> {
+    Here(T),
+    /// In the mailbox, or received from there.
+    Posted,
+    /// Sent, or handed back.
+    Gone,
 }
 
 impl<'a, T> SendFuture<'a, T> {
@@ -29,7 +38,16 @@ impl<'a, T> SendFuture<'a, T> {
     pub(super) fn new(sender: &'a mut Sender<T>, value: T) -> Self {
         Self {
             sender: Borrowed::new(sender),
-            value: Some(value),
+            value: Value::Here(value),
+        }
+    }
+
+    /// Takes the value, unless it was sent or received.
+    fn take(&mut self) -> Option<T> {
+        match mem::replace(&mut self.value, Value::Gone) {
+            Value::Here(value) => Some(value),
+            Value::Posted => self.sender.end().unpost(),
+            Value::Gone => None,
         }
     }
 
@@ -40,9 +58,10 @@ impl<'a, T> SendFuture<'a, T> {
     ) -> Result<(), SendTimeoutError<T>> {
         match result {
             Ok(result) => Ok(result?),
-            Err(Elapsed) => Err(SendTimeoutError::Timeout(
-                self.value.take().expect("without a result it was not sent"),
-            )),
+            Err(Elapsed) => match self.take() {
+                Some(value) => Err(SendTimeoutError::Timeout(value)),
+                None => Ok(()),
+            },
         }
     }
 }
@@ -58,21 +77,60 @@ impl<T> Future for SendFuture<'_, T> {
     /// If it is polled again after it was ready.
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self {
-            sender,
-            value: slot,
-        } = &mut *self;
-        sender.poll(cx, |sender| {
-            let value = slot.take().expect("it was not sent");
-            match sender.push(value) {
-                Ok(()) => Attempt::Done(Ok(())),
-                Err(PushError::Closed(value)) => Attempt::Done(Err(SendError(value))),
-                Err(PushError::Full(value)) => {
-                    *slot = Some(value);
-                    Attempt::Wait
-                }
-            }
+        let Self { sender, value } = &mut *self;
+        sender.poll(cx, |sender| match mem::replace(value, Value::Gone) {
+            Value::Here(own) => attempt(sender, own, value),
+            Value::Posted => attempt_posted(sender, value),
+            Value::Gone => unreachable!("it was not sent"),
         })
+    }
+}
+
+/// Sends a value, or leaves it in the mailbox if there is no room.
+#[inline]
+fn attempt<T>(
+    sender: &mut Sender<T>,
+    value: T,
+    slot: &mut Value<T>,
+) -> Attempt<Result<(), SendError<T>>> {
+    match sender.push(value) {
+        Ok(()) => Attempt::Done(Ok(())),
+        Err(PushError::Closed(value)) => Attempt::Done(Err(SendError(value))),
+        Err(PushError::Full(value)) => {
+            *slot = match sender.post(value) {
+                Ok(()) => Value::Posted,
+                Err(value) => Value::Here(value),
+            };
+            Attempt::Wait
+        }
+    }
+}
+
+/// Sends the value that was left in the mailbox, if it is still there and there is room.
+#[cold]
+fn attempt_posted<T>(
+    sender: &mut Sender<T>,
+    slot: &mut Value<T>,
+) -> Attempt<Result<(), SendError<T>>> {
+    if !sender.is_posted() {
+        return Attempt::Done(Ok(()));
+    }
+    if let Err(PushError::Full(())) = sender.look_for_room() {
+        *slot = Value::Posted;
+        return Attempt::Wait;
+    }
+    match sender.unpost() {
+        Some(value) => attempt(sender, value, slot),
+        None => Attempt::Done(Ok(())),
+    }
+}
+
+impl<T> Drop for SendFuture<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Value::Posted = self.value {
+            drop(self.take());
+        }
     }
 }
 

@@ -25,11 +25,11 @@ use crate::primitive::Arc;
 /// The channel closes when it is dropped.
 pub struct Sender<T> {
     producer: Producer<T>,
-    cells: Arc<Cells>,
+    cells: Arc<Cells<T>>,
 }
 
 impl<T> Sender<T> {
-    pub(super) fn new(producer: Producer<T>, cells: Arc<Cells>) -> Self {
+    pub(super) fn new(producer: Producer<T>, cells: Arc<Cells<T>>) -> Self {
         Self { producer, cells }
     }
 
@@ -42,7 +42,7 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future before it is ready drops the value unsent. Who wants to keep it waits for the room alone:
+    /// Dropping the future before it is ready drops the value, unless it was received meanwhile. Who wants to keep it waits for the room alone:
     /// `sender.reserve().await?.send(value)`.
     ///
     /// # Panics
@@ -192,6 +192,23 @@ impl<T> Sender<T> {
     /// Returns how many values there is room for.
     pub fn capacity(&self) -> usize {
         self.producer.capacity()
+    }
+
+    /// Leaves a value for which there is no room in the mailbox; fails if the last one is still being taken out.
+    pub(super) fn post(&mut self, value: T) -> Result<(), T> {
+        // SAFETY: there is one sender, and it is borrowed mutably.
+        unsafe { self.cells.mailbox.put(value) }
+    }
+
+    /// Takes the value back from the mailbox, unless it was received.
+    pub(super) fn unpost(&mut self) -> Option<T> {
+        // SAFETY: there is one sender, and it is borrowed mutably.
+        unsafe { self.cells.mailbox.take_back() }
+    }
+
+    /// Whether the value in the mailbox was not received yet.
+    pub(super) fn is_posted(&self) -> bool {
+        self.cells.mailbox.is_full()
     }
 
     #[inline]
