@@ -4,7 +4,8 @@
 //! |---|---|---|---|---|
 //! | [`spsc`] | one | one | bounded | a stream between two threads: no read-modify-write at all, slices in and out |
 //! | [`mpsc`] | many | one | unbounded | run queues, mailboxes: a push is one read-modify-write, a pop is none |
-//! | [`mpmc`] | many | many | bounded | work shared by several consumers, with a limit |
+//! | [`mpmc::Queue`] | many | many | bounded | work shared by several consumers, with a limit |
+//! | [`mpmc::UnboundedQueue`] | many | many | unbounded | the same without a limit; memory is given back as it shrinks |
 //!
 //! No operation here waits: `push` hands the value back, `pop` says that there is nothing. Whoever
 //! wants to wait puts a waker or a wait queue beside it; each module says what a woken consumer may
@@ -52,6 +53,14 @@ struct Readme;
 /// ```
 /// ```compile_fail,E0277
 /// fn is_send<T: Send>() {}
+/// is_send::<hyperia_queue::mpmc::UnboundedQueue<std::rc::Rc<u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_sync<T: Sync>() {}
+/// is_sync::<hyperia_queue::mpmc::UnboundedQueue<std::rc::Rc<u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
 /// is_send::<hyperia_queue::mpsc::Producer<std::rc::Rc<u8>>>();
 /// ```
 /// ```compile_fail,E0277
@@ -78,6 +87,7 @@ struct Readme;
 /// ```
 /// fn is_send_and_sync<T: Send + Sync>() {}
 /// is_send_and_sync::<hyperia_queue::mpmc::Queue<std::sync::Arc<u8>>>();
+/// is_send_and_sync::<hyperia_queue::mpmc::UnboundedQueue<std::cell::Cell<u8>>>();
 /// is_send_and_sync::<hyperia_queue::mpsc::Producer<std::cell::Cell<u8>>>();
 /// is_send_and_sync::<hyperia_queue::mpsc::Consumer<std::cell::Cell<u8>>>();
 /// is_send_and_sync::<hyperia_queue::spsc::Producer<std::cell::Cell<u8>>>();

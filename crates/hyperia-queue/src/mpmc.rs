@@ -65,6 +65,8 @@ mod loom;
 mod slot;
 #[cfg(all(test, not(hyperia_loom)))]
 mod tests;
+#[cfg(target_has_atomic = "64")]
+mod unbounded;
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -76,6 +78,9 @@ use crate::padded::Padded;
 use crate::primitive::AtomicUsize;
 use crate::primitive::Ordering::*;
 use crate::{PopError, PushError};
+
+#[cfg(target_has_atomic = "64")]
+pub use self::unbounded::UnboundedQueue;
 
 /// Bit of `tail`: no push succeeds any more.
 const CLOSED: usize = 1;

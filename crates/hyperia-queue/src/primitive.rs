@@ -3,12 +3,16 @@
 
 #[cfg(not(hyperia_loom))]
 pub(crate) use alloc::sync::Arc;
+#[cfg(all(not(hyperia_loom), target_has_atomic = "64"))]
+pub(crate) use core::sync::atomic::AtomicU64;
 #[cfg(not(hyperia_loom))]
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 #[cfg(hyperia_loom)]
 pub(crate) use loom::sync::Arc;
 #[cfg(hyperia_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::AtomicU64;
+#[cfg(hyperia_loom)]
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 #[cfg(hyperia_loom)]
 pub(crate) use loom::cell::UnsafeCell;

@@ -2,7 +2,9 @@
 //! it keeps.
 #![cfg(not(hyperia_loom))]
 
-use hyperia_queue::mpmc::Queue;
+use std::thread;
+
+use hyperia_queue::mpmc::{Queue, UnboundedQueue};
 use hyperia_queue::mpsc::unbounded;
 use hyperia_queue::spsc;
 use hyperia_test::alloc::{CountingAllocator, count};
@@ -51,6 +53,69 @@ fn an_spsc_queue_allocates_what_it_shares_and_its_slots() {
     assert_eq!(counts.allocations, 0);
     let ((), counts) = count(|| drop((producer, consumer)));
     assert_eq!(counts.deallocations, 2);
+}
+
+#[test]
+fn an_unbounded_mpmc_queue_allocates_its_first_block_one_more_and_then_nothing() {
+    let (queue, counts) = count(UnboundedQueue::new);
+    assert_eq!(counts.allocations, 1);
+    let ping = |times| {
+        count(|| {
+            for value in 0..times {
+                queue.push(value).unwrap();
+                assert_eq!(queue.pop(), Ok(value));
+            }
+        })
+    };
+    assert_eq!(ping(BLOCK).1.allocations, 1);
+    assert_eq!(ping(100 * BLOCK).1.allocations, 0);
+    let ((), end) = count(|| drop(queue));
+    assert_eq!(end.deallocations, 2);
+}
+
+#[test]
+fn an_unbounded_mpmc_queue_gives_back_what_it_does_not_keep() {
+    let queue = UnboundedQueue::new();
+    let ((), grown) = count(|| (0..100 * BLOCK).for_each(|value| queue.push(value).unwrap()));
+    assert_eq!(grown.allocations, 100);
+    let ((), shrunk) =
+        count(|| (0..100 * BLOCK).for_each(|value| assert_eq!(queue.pop(), Ok(value))));
+    assert_eq!(shrunk.deallocations, 100 - KEPT);
+    assert_eq!(shrunk.held, -grown.held * (100 - KEPT) as isize / 100);
+    let ((), end) = count(|| drop(queue));
+    assert_eq!(
+        end.deallocations,
+        KEPT + 1,
+        "the kept blocks and the one in use"
+    );
+}
+
+/// Consumers hold back blocks of each other; what is freed late is freed by whoever comes along, on its
+/// own thread, so the threads are summed up.
+#[test]
+fn an_unbounded_mpmc_queue_gives_memory_back_while_several_pop() {
+    const BLOCKS: usize = 1000;
+    const CONSUMERS: usize = 3;
+    let (queue, made) = count(UnboundedQueue::new);
+    let ((), grown) = count(|| (0..BLOCKS * BLOCK).for_each(|value| queue.push(value).unwrap()));
+    let freed: usize = thread::scope(|scope| {
+        let consumers: Vec<_> = (0..CONSUMERS)
+            .map(|_| scope.spawn(|| count(|| while queue.pop().is_ok() {}).1.deallocations))
+            .collect();
+        consumers
+            .into_iter()
+            .map(|consumer| consumer.join().unwrap())
+            .sum()
+    });
+    assert!(
+        freed >= BLOCKS - KEPT - CONSUMERS,
+        "of {BLOCKS} blocks {freed} were freed"
+    );
+    let ((), end) = count(|| drop(queue));
+    assert_eq!(
+        freed + end.deallocations,
+        made.allocations + grown.allocations
+    );
 }
 
 #[test]

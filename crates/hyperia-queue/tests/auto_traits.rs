@@ -5,7 +5,7 @@ use std::marker::PhantomPinned;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
-use hyperia_queue::mpmc::Queue;
+use hyperia_queue::mpmc::{Queue, UnboundedQueue};
 use hyperia_queue::mpsc::{Consumer, Producer};
 use hyperia_queue::{PopError, PushError, spsc};
 
@@ -19,6 +19,8 @@ fn auto_traits() {
         // type:                   Send  Sync  Unpin
         Queue<Movable>:            true  true  true;
         Queue<Local>:              false false true;
+        UnboundedQueue<Movable>:   true  true  true;
+        UnboundedQueue<Local>:     false false true;
         Producer<Movable>:         true  true  true;
         Producer<Local>:           false false true;
         Consumer<Movable>:         true  true  true;
@@ -38,5 +40,6 @@ fn unwinding() {
     fn is_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
     type T = Cell<u8>;
     is_unwind_safe::<(Queue<T>, Producer<T>, Consumer<T>, PopError)>();
+    is_unwind_safe::<UnboundedQueue<T>>();
     is_unwind_safe::<(spsc::Producer<T>, spsc::Consumer<T>)>();
 }

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use hyperia_queue::mpmc::UnboundedQueue;
 use hyperia_queue::spsc::bounded;
 use hyperia_queue::{PopError, PushError};
 use hyperia_test::locked::assert_counts;
@@ -63,6 +64,44 @@ fn a_close_is_one_locked_instruction() {
         }),
         ("is_closed of a closed one", 0, &|| {
             assert!(ended.is_closed() && refusing.is_closed());
+        }),
+    ]);
+}
+
+#[test]
+fn the_unbounded_mpmc_queue_locks_three_times_for_a_push_and_a_pop() {
+    let queue = UnboundedQueue::new();
+    // With a spent block at hand, and the warm-up before the count, this comes to the end of a block.
+    let last = UnboundedQueue::new();
+    for _ in 0..32 + 27 {
+        last.push(0_u64).unwrap();
+        last.pop().unwrap();
+    }
+    let empty = UnboundedQueue::<u64>::new();
+    let values = &RefCell::new(Vec::with_capacity(16));
+    assert_counts(&[
+        ("push", 1, &|| queue.push(7).unwrap()),
+        ("push and pop", 3, &|| {
+            queue.push(7).unwrap();
+            assert_eq!(queue.pop(), Ok(7));
+        }),
+        ("push and pop at the end of a block", 7, &|| {
+            last.push(7).unwrap();
+            assert_eq!(last.pop(), Ok(7));
+        }),
+        ("pop that is empty", 2, &|| {
+            assert_eq!(empty.pop(), Err(PopError::Empty));
+        }),
+        ("16 in and out as vectors", 3, &|| {
+            let mut values = values.borrow_mut();
+            values.extend(0..16);
+            assert_eq!(empty.push_many(&mut values), Ok(16));
+            assert_eq!(empty.pop_many(&mut values, 16), Ok(16));
+            values.clear();
+        }),
+        ("len, is_empty, is_closed", 0, &|| {
+            assert_eq!(empty.len(), 0);
+            assert!(empty.is_empty() && !empty.is_closed());
         }),
     ]);
 }

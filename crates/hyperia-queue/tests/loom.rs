@@ -4,6 +4,7 @@
 
 mod models {
     mod mpmc;
+    mod mpmc_unbounded;
     mod mpsc;
     mod placements;
     mod spsc;

@@ -8,7 +8,7 @@ mod common;
 use std::thread;
 
 use common::Random;
-use hyperia_queue::mpmc::Queue;
+use hyperia_queue::mpmc::{Queue, UnboundedQueue};
 use hyperia_queue::mpsc::unbounded;
 use hyperia_queue::spsc;
 use hyperia_queue::{PopError, PushError};
@@ -112,6 +112,113 @@ fn pop_all(queue: &Queue<Value>, seed: u64) -> Vec<Value> {
             Err(PopError::Empty) => thread::yield_now(),
             Err(PopError::Closed) => return popped,
         }
+    }
+}
+
+/// Also the shape of crossbeam issue 971: a producer that goes on while others drain, and the end of
+/// it.
+#[test]
+fn unbounded_mpmc_pops_everything_exactly_once() {
+    for (seed, producers, consumers) in [(1, 1, 1), (2, 2, 2), (3, 3, 1), (4, 1, 3), (5, 3, 3)] {
+        let queue = UnboundedQueue::new();
+        let popped: Vec<_> = thread::scope(|scope| {
+            let queue = &queue;
+            let pushers: Vec<_> = (0..producers)
+                .map(|producer| scope.spawn(move || push_all_unbounded(queue, producer, seed)))
+                .collect();
+            let poppers: Vec<_> = (0..consumers)
+                .map(|consumer| {
+                    scope.spawn(move || pop_all_unbounded(queue, seed * 100 + consumer))
+                })
+                .collect();
+            pushers
+                .into_iter()
+                .for_each(|pusher| pusher.join().unwrap());
+            queue.close();
+            poppers
+                .into_iter()
+                .map(|popper| popper.join().unwrap())
+                .collect()
+        });
+        assert_exactly_once(&popped, producers);
+        assert_eq!(queue.len(), 0);
+    }
+}
+
+fn push_all_unbounded(queue: &UnboundedQueue<Value>, producer: usize, seed: u64) {
+    let mut random = Random::new(seed * 10 + producer as u64);
+    let (mut index, mut batch) = (0, Vec::new());
+    while index < VALUES {
+        if random.below(4) > 0 {
+            queue.push(value(producer, index)).unwrap();
+            index += 1;
+        } else {
+            let count = random.below(100).min(VALUES - index);
+            batch.extend((index..index + count).map(|index| value(producer, index)));
+            index += count;
+            assert_eq!(queue.push_many(&mut batch), Ok(count));
+        }
+    }
+}
+
+fn pop_all_unbounded(queue: &UnboundedQueue<Value>, seed: u64) -> Vec<Value> {
+    let mut random = Random::new(seed);
+    let mut popped = Vec::new();
+    loop {
+        let result = match random.below(4) {
+            0 => queue.pop_many(&mut popped, 1 + random.below(50)).map(drop),
+            _ => queue.pop().map(|value| popped.push(value)),
+        };
+        match result {
+            Ok(()) => {}
+            Err(PopError::Empty) => thread::yield_now(),
+            Err(PopError::Closed) => return popped,
+        }
+    }
+}
+
+/// Closed at some time among pushes and batches: what was accepted is popped, what was refused came back,
+/// as a whole.
+#[test]
+fn a_close_among_pushes_splits_accepted_from_refused_in_the_unbounded_queue() {
+    for round in 0..100 {
+        let queue = UnboundedQueue::new();
+        thread::scope(|scope| {
+            let pushers: Vec<_> = (0..2)
+                .map(|_| {
+                    let queue = &queue;
+                    scope.spawn(move || {
+                        let mut accepted = 0;
+                        while accepted < VALUES && queue.push(1).is_ok() {
+                            let mut batch = vec![1_usize; 40];
+                            accepted += 1;
+                            accepted += queue.push_many(&mut batch).unwrap_or(0);
+                            assert!(batch.is_empty() || batch.len() == 40);
+                        }
+                        accepted
+                    })
+                })
+                .collect();
+            let popper = scope.spawn(|| {
+                let mut count = 0;
+                loop {
+                    match queue.pop() {
+                        Ok(value) => count += value,
+                        Err(PopError::Empty) => thread::yield_now(),
+                        Err(PopError::Closed) => break count,
+                    }
+                }
+            });
+            for _ in 0..round {
+                thread::yield_now();
+            }
+            queue.close();
+            let accepted = pushers
+                .into_iter()
+                .map(|pusher| pusher.join().unwrap())
+                .sum();
+            assert_eq!(popper.join().unwrap(), accepted);
+        });
     }
 }
 

@@ -1,0 +1,473 @@
+//! An unbounded queue from many producers to many consumers.
+//!
+//! # Picture
+//! ```text
+//!   head (one atomic word)                        tail (one atomic word)
+//!   block | lookers | index                       block | index | closed
+//!     │                                             │
+//!     ▼                                             ▼
+//!   ┌───┬───┬───┬───┐   next    ┌───┬───┬───┬───┐   next is written together with the last slot, by
+//!   │ . │ 2 │ 3 │ 4 ├──────────▶│ 5 │   │   │   │   the producer that claimed it and that had the next
+//!   └───┴───┴───┴───┘           └───┴───┴───┴───┘   block ready before
+//!    emptied, or    ready         ▲ claimed, not yet ready
+//!    being emptied
+//!
+//!   left: blocks behind `head` in which somebody is not done yet      spares: spent blocks, kept
+//! ```
+//! The words are laid out in the module `position`.
+//!
+//! # States
+//! A slot: empty → claimed (`tail` moved past it) → ready → claimed (`head` moved past it) → empty again.
+//!
+//! A block: in use → left (`head` moved to the next one) → spent (all slots are empty, nobody looks) →
+//! kept for the next use, or freed.
+//!
+//! # Invariants
+//! 1. A slot is claimed for a push by moving `tail` past it, and for a pop by moving `head` past it, each
+//!    by compare-exchange and each once per use of its block.
+//! 2. `tail` never points past the last slot of a block: the claim of the last slot moves `tail` to the
+//!    first slot of a new block, which the claimer brings along. So nobody ever waits for a block.
+//! 3. Nothing of a block is read on the way to a claim of `tail`: the claim is decided by the word alone.
+//!    So a word that comes back with a recycled block means the same as the first time, and there is no
+//!    ABA problem.
+//! 4. A consumer reads in a block on its way to a claim. It adds itself to the lookers *in the word that
+//!    names the block*, so at that time the block is not left. The claim takes it from the count again,
+//!    and from then on its slot, which is not empty yet, stands for it.
+//! 5. Who leaves a block thereby learns how many others looked at it. Each of them, finding `head` at
+//!    another block, says at the block that it looks no more. So a block is spent when as many have said
+//!    so and all slots are empty again; nobody is in it then, producers neither, whose last access was to
+//!    make a slot ready.
+//! 6. While a thread is among the lookers of a block, or strays in it, that block is not used again, so
+//!    neither does its word of `head` come back, and an index in it only grows: no ABA problem either.
+//! 7. `head` moves past ready slots only, so it never passes `tail`.
+//! 8. Once `closed` is set, `tail` never changes.
+//!
+//! # Ordering
+//! | Edge | Release | Acquire | Carries | Model |
+//! |---|---|---|---|---|
+//! | fill → empty | `Block::fill` stores `ready` | `Block::count_ready` loads it | the value; with the last slot, `next` | `pushes_and_pops_cross_a_block_boundary` |
+//! | install → claim | the claim of a last slot for a push | every later claim for a push (read-modify-writes in between keep the edge) | the new block, with its slots empty | `two_producers_cross_a_block_boundary` |
+//! | leave → enter | `pop_last`, `pop_run` | `Head::enter` | the block that `head` moved to | `a_pop_finds_nothing_while_others_go_on` |
+//! | look → leave | `Head::give_up` | `pop_last`, `pop_run` | that who is not counted any more looks no more | the same |
+//! | empty → spent | `Block::vacate` | `Block::is_spent` | that the value was moved out | `a_spent_block_comes_back` |
+//! | stray → spent | `Block::stray_leaves` | `Block::is_spent` | that the stray looks no more | `two_batches_are_popped_across_the_end_of_a_block` |
+//! | empty → look | `Block::vacate` | `Block::count_ready` | that `head` moved past the slot | `blocks_that_were_left_are_looked_after` |
+//! | wait → retire | `Spent::wait_for` | `Spent::retire` | the chain, and how many strays | the same |
+//! | spent → reuse | `Spent::put` | `Spent::take` | all of that | `a_spent_block_comes_back` |
+//! | close → closed | `close` | `pop`, `push` that say `Closed`; `is_closed` | what the closer did before | `closed_carries_what_the_closer_did` and its like |
+//!
+//! # Progress
+//! `push` is lock-free, apart from the allocator: an attempt fails only because another push or the close
+//! succeeded. `pop` is lock-free likewise: an attempt fails only because another pop succeeded, began, or
+//! ended with nothing. Neither waits for another thread. A producer that is stopped between claim and
+//! ready hides the values behind its slot until it goes on: `pop` says `Empty` meanwhile. A consumer that
+//! is stopped hides nothing, and holds back the memory of the one block that it is in.
+//!
+//! # Cost
+//! `push`: one compare-exchange, two stores. `pop`: one addition, one compare-exchange, one store; `Empty`
+//! costs the same. Every `SLOTS` values a block changes hands: four more read-modify-writes, and an
+//! allocation only if no spent block is there. A flag beside each value. Memory: what is in the queue, up
+//! to four spent blocks, and blocks in which somebody was when they were left: one for each such call,
+//! until the next block is left after it.
+//!
+//! # Why not the obvious design
+//! - *Epochs* (crossbeam-epoch): a pin is one locked instruction and one thread-local look-up per pop, as
+//!   the count here is one locked instruction; but `pin` needs std, one stopped thread holds back all
+//!   memory of the process' queues, and blocks are freed some hundred operations later by whoever comes
+//!   along. Here the memory that is held is exactly that above, so it can be asserted.
+//! - *Claim first, look afterwards* (crossbeam's SegQueue): nothing needs to be protected on the way to a
+//!   claim, but who has claimed a slot that is not ready can only wait for it. Or it spoils the slot, so
+//!   that its producer has to push again: then a batch is torn apart, and its order with it.
+//! - *A stamp in each slot* (the bounded queue): one read-modify-write less per pop, but the stamp may be
+//!   looked at long after `head` has moved on, so that no block could ever be freed.
+//!
+//! # Sources
+//! The chain of blocks is that of crossbeam's SegQueue; block and index in one word, and the next block
+//! brought along, are those of this crate's `mpsc`. The count of lookers in the word that names what they
+//! look at is the external count of Anthony Williams, *C++ Concurrency in Action*, 2012, section 7.2.4
+//! ("split reference counts"); here the internal count is taken over by the slots themselves, as plain
+//! stores.
+
+mod batch;
+mod block;
+mod head;
+mod position;
+mod spent;
+#[cfg(all(test, not(hyperia_loom)))]
+mod tests;
+
+use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
+use core::ptr;
+
+use self::block::{Block, LAST, SLOTS};
+use self::head::Head;
+use self::position::{CLOSED, LOOKER, TAG};
+use self::spent::Spent;
+use crate::padded::Padded;
+use crate::primitive::AtomicUsize;
+use crate::primitive::Ordering::*;
+use crate::{PopError, PushError};
+
+/// An unbounded queue from many producers to many consumers.
+///
+/// Share it by reference or in an `Arc`. Values come out in the order in which their pushes claimed a
+/// place; those of one batch stand next to each other. Blocks of 32 places are allocated as the queue
+/// grows, and freed as it shrinks, apart from a few. Choose [`Queue`](super::Queue) where there is a
+/// limit, and [`mpsc`](crate::mpsc) where there is one consumer: both are faster.
+///
+/// # What a call may see of another one under way
+/// A push first claims a place and then fills it. While one is between the two, `pop` says
+/// [`PopError::Empty`] if that place is the oldest one, even though later pushes have returned. When no
+/// push is under way, `Empty` is exact: a pop under way hides nothing. Nothing is lost by sleeping on it,
+/// provided that
+///
+/// * every push wakes a consumer **after it returns**;
+/// * who wants to sleep registers to be woken and then tries once more; between the two, and between a
+///   push and the look for whom to wake, stands a sequentially consistent fence or a lock.
+///
+/// # Examples
+/// ```
+/// use hyperia_queue::{PopError, PushError, mpmc::UnboundedQueue};
+///
+/// let queue = UnboundedQueue::new();
+/// queue.push('a')?;
+/// queue.push('b')?;
+/// assert_eq!(queue.pop(), Ok('a'));
+///
+/// queue.close();
+/// assert_eq!(queue.push('c'), Err(PushError::Closed('c')));
+/// assert_eq!(queue.pop(), Ok('b')); // pushed before the close
+/// assert_eq!(queue.pop(), Err(PopError::Closed));
+/// # Ok::<(), PushError<char>>(())
+/// ```
+pub struct UnboundedQueue<T> {
+    tail: Padded<Tail>,
+    head: Padded<Head<T>>,
+    spent: Padded<Spent<T>>,
+}
+
+/// Where the next push claims.
+struct Tail {
+    word: AtomicUsize,
+    /// Blocks that `word` has come to after the first.
+    blocks: AtomicUsize,
+}
+
+// SAFETY: values are moved in on one thread and out on another, which is what `T: Send` allows; none is
+// reached from two threads (invariant 1), so `T: Sync` is not needed. The addresses inside lead to blocks
+// that the queue owns.
+unsafe impl<T: Send> Send for UnboundedQueue<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for UnboundedQueue<T> {}
+
+// No code of the user runs inside an operation, so a panic never finds the queue half-way.
+impl<T> UnwindSafe for UnboundedQueue<T> {}
+impl<T> RefUnwindSafe for UnboundedQueue<T> {}
+
+impl<T> UnboundedQueue<T> {
+    /// Makes an empty queue.
+    ///
+    /// # Panics
+    /// If the allocator gives out an address above 2^48, here or where a push allocates. None does that
+    /// unless the program asks the system for such memory.
+    ///
+    /// # Complexity
+    /// One allocation: a first block of 32 places.
+    #[must_use]
+    pub fn new() -> Self {
+        let block = Block::<T>::new();
+        Self {
+            tail: Padded(Tail {
+                word: AtomicUsize::new(position::tail(block, 0)),
+                blocks: AtomicUsize::new(0),
+            }),
+            head: Padded(Head::new(block)),
+            spent: Padded(Spent::new()),
+        }
+    }
+
+    /// Pushes a value.
+    ///
+    /// # Errors
+    /// [`PushError::Closed`] with the value, if the queue is closed; never [`PushError::Full`].
+    ///
+    /// # Complexity
+    /// One read-modify-write, retried only when another push came first. Allocates when a block of 32 is
+    /// full and no spent block is at hand.
+    #[inline]
+    pub fn push(&self, value: T) -> Result<(), PushError<T>> {
+        // ORDERING: Relaxed, a guess that the compare-exchange checks; nothing is dereferenced before
+        // that.
+        let mut tail = self.tail.word.load(Relaxed);
+        loop {
+            if tail & TAG >= LAST {
+                return self.push_slow(value);
+            }
+            // ORDERING: Acquire pairs with the Release of the claim that installed this block: its slots
+            // are empty before this thread fills one. Nothing is released here: `fill` does that. On
+            // failure nothing but the word is used.
+            match self
+                .tail
+                .word
+                .compare_exchange_weak(tail, tail + 1, Acquire, Relaxed)
+            {
+                Ok(_) => break,
+                Err(now) => tail = now,
+            }
+        }
+        // SAFETY: the exchange claimed this slot for this thread (invariant 1), and the block lives until
+        // it was emptied (invariant 5).
+        unsafe {
+            Block::fill(
+                position::tail_block(tail),
+                position::tail_index(tail),
+                value,
+            );
+        }
+        Ok(())
+    }
+
+    /// Pushes where the fast way does not: the queue is closed, or the slot is the last of its block.
+    #[cold]
+    fn push_slow(&self, value: T) -> Result<(), PushError<T>> {
+        let mut brought = ptr::null_mut::<Block<T>>();
+        // ORDERING: Acquire pairs with the Release in `close`, so that whoever is told `Closed` knows what
+        // the closer did before.
+        let mut tail = self.tail.word.load(Acquire);
+        let result = loop {
+            if tail & CLOSED != 0 {
+                break Err(PushError::Closed(value));
+            }
+            let is_last = position::tail_index(tail) == LAST;
+            if is_last && brought.is_null() {
+                brought = self.spent.take();
+            }
+            let next = if is_last {
+                position::tail(brought, 0)
+            } else {
+                tail + 1
+            };
+            // ORDERING: Acquire as in `push`; Release hands the block that was brought along, with its
+            // slots empty, to the claims that follow. On failure Acquire for the answer `Closed`, as
+            // above.
+            if let Err(now) = self
+                .tail
+                .word
+                .compare_exchange_weak(tail, next, AcqRel, Acquire)
+            {
+                tail = now;
+                continue;
+            }
+            let block = position::tail_block(tail);
+            // SAFETY: the exchange claimed this slot (invariant 1), and if it is the last one, with it the
+            // right to write `next`; the block lives until the slot was emptied (invariant 5).
+            unsafe {
+                if is_last {
+                    // ORDERING: Relaxed, a count for `len`, of this one block.
+                    self.tail.blocks.fetch_add(1, Relaxed);
+                    Block::set_next(block, brought);
+                    brought = ptr::null_mut();
+                }
+                Block::fill(block, position::tail_index(tail), value);
+            }
+            break Ok(());
+        };
+        // One that an attempt before the last one brought.
+        // SAFETY: it is private to this thread, and unused.
+        unsafe { self.spent.put_all(brought) };
+        result
+    }
+
+    /// Pops the oldest value.
+    ///
+    /// # Errors
+    /// [`PopError::Empty`] if it is not there yet (see
+    /// [above](Self#what-a-call-may-see-of-another-one-under-way)), and [`PopError::Closed`] if there will
+    /// never be one: the queue is closed and all that was pushed before has been popped, by this caller or
+    /// others.
+    ///
+    /// # Panics
+    /// If more than 65,536 threads are in `pop` or `pop_many` of one queue at the same time.
+    ///
+    /// # Complexity
+    /// Two read-modify-writes; the second is retried when another pop changed the same word.
+    #[inline]
+    pub fn pop(&self) -> Result<T, PopError> {
+        let mut head = self.head.enter();
+        loop {
+            let (block, index) = (position::head_block(head), position::head_index(head));
+            // SAFETY: this thread is counted in `head` for this block (invariant 4).
+            if unsafe { Block::count_ready(block, index, 1) } == 0 {
+                head = self.pop_nothing(head)?;
+                continue;
+            }
+            if index == LAST {
+                match self.pop_last(head) {
+                    Ok(value) => return Ok(value),
+                    Err(now) => head = now,
+                }
+                continue;
+            }
+            // ORDERING: Relaxed; it takes this thread from the count, but its slot stands for it, and
+            // `vacate` releases what it has done. On failure nothing but the word is used.
+            match self
+                .head
+                .word
+                .compare_exchange_weak(head, head + 1 - LOOKER, Relaxed, Relaxed)
+            {
+                // SAFETY: the exchange claimed this slot, which is ready (invariants 1 and 6).
+                Ok(_) => return Ok(unsafe { Block::vacate(block, index) }),
+                Err(now) => head = self.head.follow(head, now),
+            }
+        }
+    }
+
+    /// Pops the last value of a block, which is ready, and leaves the block; or goes on from another word.
+    #[cold]
+    fn pop_last(&self, head: u64) -> Result<T, u64> {
+        let block = position::head_block(head);
+        // SAFETY: this thread is counted in `head`, and found the last slot ready.
+        let next = position::head::<T>(unsafe { Block::next(block) });
+        // ORDERING: Release pairs with the Acquire in `enter`: hands on the next block. Acquire pairs with
+        // the Release in `give_up`: who is not counted any more looks no more.
+        match self
+            .head
+            .word
+            .compare_exchange_weak(head, next, AcqRel, Relaxed)
+        {
+            Ok(_) => {
+                // SAFETY: the exchange claimed this slot, which is ready.
+                let value = unsafe { Block::vacate(block, LAST) };
+                // SAFETY: the exchange left the block, whose last slot is empty now.
+                unsafe { self.retire(head) };
+                Ok(value)
+            }
+            Err(now) => Err(self.head.follow(head, now)),
+        }
+    }
+
+    /// Takes care of the block of `head`.
+    ///
+    /// # Safety
+    /// The caller moved on from `head`, which counted it, to the next block, and is done with the block.
+    unsafe fn retire(&self, head: u64) {
+        // ORDERING: Relaxed, a count for `len`.
+        self.head.blocks.fetch_add(1, Relaxed);
+        let strays = position::lookers(head) as usize - 1;
+        // SAFETY: by the contract; the lookers but the caller stray now (invariant 5).
+        unsafe { self.spent.retire(position::head_block(head), strays) };
+    }
+
+    /// What to do when nothing is ready at `head`: go on from another word, or give up.
+    #[cold]
+    fn pop_nothing(&self, head: u64) -> Result<u64, PopError> {
+        // ORDERING: Acquire pairs with the Release in `close`: who learns here that nothing will come also
+        // learns what the closer did before.
+        let tail = self.tail.word.load(Acquire);
+        if let Err(now) = self.head.give_up(head) {
+            return Ok(now);
+        }
+        // `head` stood here when the slot was not ready. With nothing claimed there, and nothing to be
+        // claimed ever (invariant 8), nothing will come.
+        Err(if tail == position::as_tail(head) | CLOSED {
+            PopError::Closed
+        } else {
+            PopError::Empty
+        })
+    }
+
+    /// Closes the queue: no later push succeeds. `true` if this call did it. What was pushed before is
+    /// still popped.
+    pub fn close(&self) -> bool {
+        // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done before
+        // the close.
+        self.tail.word.fetch_or(CLOSED, Release) & CLOSED == 0
+    }
+
+    /// Whether the queue is closed; there may still be something to pop.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release in `close`, for whoever acts on the answer.
+        self.tail.word.load(Acquire) & CLOSED != 0
+    }
+
+    /// How many values there are, those included whose push is under way: exact when no other call is
+    /// under way. Otherwise it is a number of values that there were meanwhile or less, apart from an
+    /// error of 32 for each call that is just going from one block to the next; it is never below 0.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        // What was pushed first and what was popped last, so that nothing is counted that came later.
+        // ORDERING: Acquire, only so that the index is not older than the blocks it belongs to.
+        let reached = self.tail.blocks.load(Acquire);
+        // ORDERING: Acquire, only so that what was popped is not older than what was pushed.
+        let tail = self.tail.word.load(Acquire) & !CLOSED;
+        // ORDERING: Acquire, only so that the blocks are not older than the index in them.
+        let head = position::as_tail(self.head.word.load(Acquire));
+        // ORDERING: Relaxed, the last look, after which nothing is read.
+        let left = self.head.blocks.load(Relaxed);
+        let blocks = reached.wrapping_sub(left) as isize;
+        let slots = position::tail_index(tail) as isize - position::tail_index(head) as isize;
+        let len = blocks.saturating_mul(SLOTS as isize).saturating_add(slots);
+        len.max(0) as usize
+    }
+
+    /// Whether there is nothing in the queue, not even a value whose push is under way: exact when no
+    /// other call is under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        // ORDERING: Relaxed, both: nothing is reached through the words, and the answer is as old as they.
+        let head = position::as_tail(self.head.word.load(Relaxed));
+        // ORDERING: Relaxed, as for `head` above.
+        self.tail.word.load(Relaxed) & !CLOSED == head
+    }
+
+    /// Pops and drops all values.
+    fn clear(&self) {
+        while let Ok(value) = self.pop() {
+            drop(value);
+        }
+    }
+}
+
+impl<T> Drop for UnboundedQueue<T> {
+    fn drop(&mut self) {
+        /// Goes on where the drop of a value panicked; then frees the last block.
+        struct Rest<'a, T>(&'a UnboundedQueue<T>);
+        impl<T> Drop for Rest<'_, T> {
+            fn drop(&mut self) {
+                struct LastBlock<'a, T>(&'a UnboundedQueue<T>);
+                impl<T> Drop for LastBlock<'_, T> {
+                    fn drop(&mut self) {
+                        // ORDERING: Relaxed, because `&mut self` comes after every call.
+                        let head = self.0.head.word.load(Relaxed);
+                        // SAFETY: nobody else has the queue; what came before this block was left, and
+                        // nothing stands behind it, because everything claimed was popped.
+                        unsafe { Block::free(position::head_block::<T>(head)) };
+                    }
+                }
+                let last = LastBlock(self.0);
+                self.0.clear();
+                drop(last);
+            }
+        }
+        let rest = Rest(self);
+        rest.0.clear();
+        drop(rest);
+    }
+}
+
+impl<T> Default for UnboundedQueue<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for UnboundedQueue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnboundedQueue")
+            .field("len", &self.len())
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
