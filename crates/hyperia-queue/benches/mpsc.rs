@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hyperia_queue::mpsc::unbounded;
+use hyperia_queue::mpsc::{bounded, unbounded};
 
 fn mpsc(c: &mut Criterion) {
     let mut group = c.benchmark_group("mpsc");
@@ -38,5 +38,38 @@ fn mpsc(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, mpsc);
+fn mpsc_bounded(c: &mut Criterion) {
+    let mut group = c.benchmark_group("mpsc bounded");
+    for capacity in [64, 100] {
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(format!("ping, capacity {capacity}"), |b| {
+            let (producer, mut consumer) = bounded(capacity);
+            b.iter(|| {
+                producer.push(black_box(7_u64)).unwrap();
+                assert_eq!(consumer.pop(), Ok(7));
+            });
+        });
+        group.bench_function(format!("reserved ping, capacity {capacity}"), |b| {
+            let (producer, mut consumer) = bounded(capacity);
+            b.iter(|| {
+                producer.reserve().unwrap().push(black_box(7_u64)).unwrap();
+                assert_eq!(consumer.pop(), Ok(7));
+            });
+        });
+        group.throughput(Throughput::Elements(16));
+        group.bench_function(format!("batch of 16, capacity {capacity}"), |b| {
+            let (producer, mut consumer) = bounded(capacity);
+            let (mut values, mut popped) = (Vec::with_capacity(16), Vec::with_capacity(16));
+            b.iter(|| {
+                values.extend(0..black_box(16_u64));
+                assert_eq!(producer.push_many(&mut values), Ok(16));
+                popped.clear();
+                assert_eq!(consumer.pop_many(&mut popped, 16), Ok(16));
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, mpsc, mpsc_bounded);
 criterion_main!(benches);

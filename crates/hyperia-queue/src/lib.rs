@@ -3,7 +3,8 @@
 //! | Module | Producers | Consumers | Room | Choose it for |
 //! |---|---|---|---|---|
 //! | [`spsc`] | one | one | bounded | a stream between two threads: no read-modify-write at all, slices in and out |
-//! | [`mpsc`] | many | one | unbounded | run queues, mailboxes: a push is one read-modify-write, a pop is none |
+//! | [`mpsc::unbounded`] | many | one | unbounded | run queues, mailboxes: a push is one read-modify-write, a pop is none |
+//! | [`mpsc::bounded`] | many | one | bounded | the same with a limit: places can be reserved, a pop writes no slot |
 //! | [`mpmc::Queue`] | many | many | bounded | work shared by several consumers, with a limit |
 //! | [`mpmc::UnboundedQueue`] | many | many | unbounded | the same without a limit; memory is given back as it shrinks |
 //!
@@ -81,6 +82,18 @@ struct Readme;
 /// ```
 /// ```compile_fail,E0277
 /// fn is_send<T: Send>() {}
+/// is_send::<hyperia_queue::mpsc::BoundedProducer<std::rc::Rc<u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<hyperia_queue::mpsc::BoundedConsumer<std::sync::MutexGuard<'static, u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// is_send::<hyperia_queue::mpsc::Reservation<'static, std::rc::Rc<u8>>>();
+/// ```
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
 /// is_send::<hyperia_queue::spsc::Consumer<std::rc::Rc<u8>>>();
 /// ```
 /// while this compiles:
@@ -90,6 +103,9 @@ struct Readme;
 /// is_send_and_sync::<hyperia_queue::mpmc::UnboundedQueue<std::cell::Cell<u8>>>();
 /// is_send_and_sync::<hyperia_queue::mpsc::Producer<std::cell::Cell<u8>>>();
 /// is_send_and_sync::<hyperia_queue::mpsc::Consumer<std::cell::Cell<u8>>>();
+/// is_send_and_sync::<hyperia_queue::mpsc::BoundedProducer<std::cell::Cell<u8>>>();
+/// is_send_and_sync::<hyperia_queue::mpsc::BoundedConsumer<std::cell::Cell<u8>>>();
+/// is_send_and_sync::<hyperia_queue::mpsc::Reservation<'static, std::cell::Cell<u8>>>();
 /// is_send_and_sync::<hyperia_queue::spsc::Producer<std::cell::Cell<u8>>>();
 /// is_send_and_sync::<hyperia_queue::spsc::Consumer<std::cell::Cell<u8>>>();
 /// ```
@@ -122,3 +138,38 @@ struct AutoTraits;
 /// ```
 #[cfg(doctest)]
 struct OneOfEach;
+
+/// There is one consumer, a reservation is used once, and popping without it is unsafe:
+/// ```compile_fail,E0599
+/// let (_producer, consumer) = hyperia_queue::mpsc::bounded::<u8>(1);
+/// let _ = consumer.clone();
+/// ```
+/// ```compile_fail,E0382
+/// let (producer, _consumer) = hyperia_queue::mpsc::bounded(2);
+/// let place = producer.reserve().unwrap();
+/// let _ = place.push(1);
+/// let _ = place.push(2);
+/// ```
+/// ```compile_fail,E0505
+/// let (producer, _consumer) = hyperia_queue::mpsc::bounded(2);
+/// let place = producer.reserve().unwrap();
+/// drop(producer);
+/// let _ = place.push(1);
+/// ```
+/// ```compile_fail,E0133
+/// let ring = hyperia_queue::mpsc::raw::Ring::<u8>::new(1);
+/// let _ = ring.pop();
+/// ```
+/// while this compiles:
+/// ```
+/// let (producer, _consumer) = hyperia_queue::mpsc::bounded(2);
+/// let place = producer.reserve().unwrap();
+/// let _ = producer.clone().push(1);
+/// let _ = place.push(2);
+/// drop(producer);
+/// let ring = hyperia_queue::mpsc::raw::Ring::<u8>::new(1);
+/// // SAFETY: nobody else pops.
+/// let _ = unsafe { ring.pop() };
+/// ```
+#[cfg(doctest)]
+struct Reserved;

@@ -9,7 +9,7 @@
 //!
 //! Values of one producer come out in the order it pushed them; a batch comes out together. The
 //! queue closes when either side says so, when the last producer is dropped, and when the consumer
-//! is dropped.
+//! is dropped. Bounded queues are there where there are 64-bit atomics.
 //!
 //! # What a consumer sees
 //! A push first claims a place and then fills it, and places are popped in order. So `pop` can say
@@ -28,7 +28,13 @@
 //!
 //! The queue wakes nobody by itself, at a close neither: who closes, or drops the last producer, wakes
 //! the consumer afterwards if it may sleep. [`Consumer::is_empty`] looks at the claims, so it is
-//! `false` while a push is under way.
+//! `false` while a push is under way; so does that of [`BoundedConsumer`].
+//!
+//! # What a producer sees
+//! Of a bounded queue: [`PushError::Full`] knows of every pop that happened before the push, and may overlook one
+//! that is under way at the same time. Places that are reserved are no room for others. Who waits for room is
+//! woken after each pop, after each reservation that was dropped without a push, and after the close; between
+//! registering and the last try stands the same fence or lock.
 //!
 //! # Examples
 //! ```
@@ -47,14 +53,17 @@
 //! ```
 
 mod block;
+#[cfg(target_has_atomic = "64")]
 mod bounded;
 mod list;
+#[cfg(target_has_atomic = "64")]
 mod ring;
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
+#[cfg(target_has_atomic = "64")]
 pub use self::bounded::{BoundedConsumer, BoundedProducer, Reservation, bounded};
 use self::list::List;
 use crate::primitive::Ordering::*;
@@ -67,6 +76,7 @@ use crate::{PopError, PushError};
 /// Popping is unsafe here, because it needs to be known that there is one consumer.
 pub mod raw {
     pub use super::list::List;
+    #[cfg(target_has_atomic = "64")]
     pub use super::ring::Ring;
 }
 

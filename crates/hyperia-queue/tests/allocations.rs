@@ -5,8 +5,8 @@
 use std::thread;
 
 use hyperia_queue::mpmc::{Queue, UnboundedQueue};
-use hyperia_queue::mpsc::unbounded;
-use hyperia_queue::spsc;
+use hyperia_queue::mpsc::{self, unbounded};
+use hyperia_queue::{PushError, spsc};
 use hyperia_test::alloc::{CountingAllocator, count};
 
 #[global_allocator]
@@ -116,6 +116,37 @@ fn an_unbounded_mpmc_queue_gives_memory_back_while_several_pop() {
         freed + end.deallocations,
         made.allocations + grown.allocations
     );
+}
+
+#[test]
+fn a_bounded_mpsc_queue_allocates_what_it_shares_and_its_slots() {
+    let ((producer, mut consumer), counts) = count(|| mpsc::bounded(100));
+    assert_eq!(counts.allocations, 2);
+    // A byte beside each value, and what that makes of its alignment.
+    let slots = 128 * 2 * size_of::<u64>();
+    assert!(
+        (slots..slots + 1024).contains(&counts.bytes),
+        "{} bytes: slots for the next power of two",
+        counts.bytes
+    );
+    let mut values = Vec::with_capacity(100);
+    let ((), counts) = count(|| {
+        for value in 0..1000_u64 {
+            producer.push(value).unwrap();
+            assert_eq!(consumer.pop(), Ok(value));
+            drop(producer.reserve().unwrap());
+            producer.reserve().unwrap().push(value).unwrap();
+            assert_eq!(consumer.pop(), Ok(value));
+            values.extend(0..100);
+            assert_eq!(producer.push_many(&mut values), Ok(100));
+            assert_eq!(producer.push(value), Err(PushError::Full(value)));
+            assert_eq!(consumer.pop_many(&mut values, 100), Ok(100));
+            values.clear();
+        }
+    });
+    assert_eq!(counts.allocations, 0);
+    let ((), counts) = count(|| drop((producer, consumer)));
+    assert_eq!(counts.deallocations, 2);
 }
 
 #[test]

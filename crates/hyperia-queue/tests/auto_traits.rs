@@ -6,7 +6,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
 use hyperia_queue::mpmc::{Queue, UnboundedQueue};
-use hyperia_queue::mpsc::{Consumer, Producer};
+use hyperia_queue::mpsc::raw::{List, Ring};
+use hyperia_queue::mpsc::{BoundedConsumer, BoundedProducer, Consumer, Producer, Reservation};
 use hyperia_queue::{PopError, PushError, spsc};
 
 #[test]
@@ -25,6 +26,16 @@ fn auto_traits() {
         Producer<Local>:           false false true;
         Consumer<Movable>:         true  true  true;
         Consumer<Local>:           false false true;
+        BoundedProducer<Movable>:  true  true  true;
+        BoundedProducer<Local>:    false false true;
+        BoundedConsumer<Movable>:  true  true  true;
+        BoundedConsumer<Local>:    false false true;
+        Reservation<'static, Movable>: true true true;
+        Reservation<'static, Local>: false false true;
+        Ring<Movable>:             true  true  true;
+        Ring<Local>:               false false true;
+        List<Movable>:             true  true  true;
+        List<Local>:               false false true;
         spsc::Producer<Movable>:   true  true  true;
         spsc::Producer<Local>:     false false true;
         spsc::Consumer<Movable>:   true  true  true;
@@ -41,5 +52,6 @@ fn unwinding() {
     type T = Cell<u8>;
     is_unwind_safe::<(Queue<T>, Producer<T>, Consumer<T>, PopError)>();
     is_unwind_safe::<UnboundedQueue<T>>();
+    is_unwind_safe::<(BoundedProducer<T>, BoundedConsumer<T>, Reservation<'_, T>)>();
     is_unwind_safe::<(spsc::Producer<T>, spsc::Consumer<T>)>();
 }

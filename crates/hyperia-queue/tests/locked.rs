@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use hyperia_queue::mpmc::UnboundedQueue;
 use hyperia_queue::spsc::bounded;
-use hyperia_queue::{PopError, PushError};
+use hyperia_queue::{PopError, PushError, mpsc};
 use hyperia_test::locked::assert_counts;
 
 #[test]
@@ -102,6 +102,57 @@ fn the_unbounded_mpmc_queue_locks_three_times_for_a_push_and_a_pop() {
         ("len, is_empty, is_closed", 0, &|| {
             assert_eq!(empty.len(), 0);
             assert!(empty.is_empty() && !empty.is_closed());
+        }),
+    ]);
+}
+
+#[test]
+fn a_bounded_mpsc_queue_locks_once_per_push_and_never_per_pop() {
+    let (producer, consumer) = mpsc::bounded::<u64>(64);
+    let (producer, consumer) = (&producer, &RefCell::new(consumer));
+    let (inside, many) = mpsc::bounded::<u64>(64);
+    let many = &RefCell::new(many);
+    let (full, _full_consumer) = mpsc::bounded::<u64>(1);
+    full.push(0).unwrap();
+    for value in 0..64 {
+        inside.push(value).unwrap();
+    }
+    let values = &RefCell::new(Vec::with_capacity(64));
+    assert_counts(&[
+        ("push", 1, &|| {
+            // Some are pushed to warm up; there is room for all.
+            producer.push(7).unwrap();
+        }),
+        ("push and pop", 1, &|| {
+            producer.push(7).unwrap();
+            assert_eq!(consumer.borrow_mut().pop(), Ok(7));
+        }),
+        ("pop", 0, &|| {
+            many.borrow_mut().pop().unwrap();
+        }),
+        ("push that is full", 0, &|| {
+            assert_eq!(full.push(1), Err(PushError::Full(1)));
+        }),
+        ("pop that is empty", 0, &|| {
+            assert_eq!(consumer.borrow_mut().pop(), Err(PopError::Empty));
+        }),
+        ("reserve, and its push", 2, &|| {
+            producer.reserve().unwrap().push(7).unwrap();
+            assert_eq!(consumer.borrow_mut().pop(), Ok(7));
+        }),
+        ("reserve, and give back", 2, &|| {
+            drop(producer.reserve().unwrap());
+        }),
+        ("32 in and out as vectors", 1, &|| {
+            let (mut values, mut consumer) = (values.borrow_mut(), consumer.borrow_mut());
+            values.clear();
+            values.extend(0..32);
+            assert_eq!(producer.push_many(&mut values), Ok(32));
+            assert_eq!(consumer.pop_many(&mut values, 32), Ok(32));
+        }),
+        ("len, is_closed", 0, &|| {
+            assert!(producer.is_empty() && consumer.borrow().is_empty());
+            assert!(!producer.is_closed() && !consumer.borrow().is_closed());
         }),
     ]);
 }

@@ -6,6 +6,7 @@ mod models {
     mod mpmc;
     mod mpmc_unbounded;
     mod mpsc;
+    mod mpsc_ring;
     mod placements;
     mod spsc;
     mod tracked;

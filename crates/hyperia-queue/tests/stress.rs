@@ -9,7 +9,7 @@ use std::thread;
 
 use common::Random;
 use hyperia_queue::mpmc::{Queue, UnboundedQueue};
-use hyperia_queue::mpsc::unbounded;
+use hyperia_queue::mpsc::{self, unbounded};
 use hyperia_queue::spsc;
 use hyperia_queue::{PopError, PushError};
 
@@ -260,6 +260,119 @@ fn mpsc_pops_everything_exactly_once() {
             .into_iter()
             .for_each(|thread| thread.join().unwrap());
         assert_exactly_once(&[popped], producers);
+    }
+}
+
+#[test]
+fn bounded_mpsc_pops_everything_exactly_once() {
+    for (seed, capacity, producers) in [(1, 1, 2), (2, 3, 2), (3, 7, 4), (4, 64, 3), (5, 1000, 4)] {
+        let (producer, mut consumer) = mpsc::bounded(capacity);
+        let threads: Vec<_> = (0..producers)
+            .map(|number| {
+                let producer = producer.clone();
+                thread::spawn(move || push_all_bounded(&producer, number, seed))
+            })
+            .collect();
+        drop(producer);
+        let mut random = Random::new(seed);
+        let mut popped = Vec::new();
+        loop {
+            let result = match random.below(4) {
+                0 => consumer.pop().map(|value| popped.push(value)),
+                _ => consumer
+                    .pop_many(&mut popped, 1 + random.below(50))
+                    .map(drop),
+            };
+            match result {
+                Ok(()) => {}
+                Err(PopError::Empty) => thread::yield_now(),
+                Err(PopError::Closed) => break,
+            }
+        }
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        assert_exactly_once(&[popped], producers);
+    }
+}
+
+/// One by one, in batches, and to reserved places, some of which are given back.
+fn push_all_bounded(producer: &mpsc::BoundedProducer<Value>, number: usize, seed: u64) {
+    let mut random = Random::new(seed * 10 + number as u64);
+    let (mut index, mut batch) = (0, Vec::new());
+    while index < VALUES {
+        let pushed = match random.below(4) {
+            0 => {
+                let end = (index + 1 + random.below(8)).min(VALUES);
+                batch.extend((index..end).map(|index| value(number, index)));
+                let pushed = producer.push_many(&mut batch);
+                batch.clear();
+                pushed
+            }
+            1 => producer.reserve().map(|place| {
+                // Others push meanwhile.
+                thread::yield_now();
+                place.push(value(number, index)).unwrap();
+                1
+            }),
+            2 => producer.reserve().map(|_given_back| 0),
+            _ => match producer.push(value(number, index)) {
+                Ok(()) => Ok(1),
+                Err(error) => {
+                    assert!(error.is_full());
+                    Err(PushError::Full(()))
+                }
+            },
+        };
+        match pushed {
+            Ok(count) => index += count,
+            Err(error) => {
+                assert!(error.is_full());
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+/// Closed at some time among pushes, reservations and pushes to them: what was accepted is popped, what was
+/// refused came back.
+#[test]
+fn a_close_among_bounded_mpsc_pushes_splits_accepted_from_refused() {
+    for round in 0..200 {
+        let (producer, mut consumer) = mpsc::bounded(1 + round % 5);
+        let threads: Vec<_> = (0..2)
+            .map(|number| {
+                let producer = producer.clone();
+                thread::spawn(move || {
+                    let mut accepted = 0;
+                    while !producer.is_closed() {
+                        let place = producer.reserve();
+                        accepted += usize::from(producer.push(value(number, 0)).is_ok());
+                        if let Ok(place) = place {
+                            accepted += usize::from(place.push(value(number, 1)).is_ok());
+                        }
+                    }
+                    accepted
+                })
+            })
+            .collect();
+        let mut popped = Vec::new();
+        for _ in 0..round {
+            let _ = consumer.pop_many(&mut popped, 3);
+        }
+        producer.close();
+        loop {
+            match consumer.pop_many(&mut popped, 3) {
+                Ok(_) => {}
+                Err(PopError::Empty) => thread::yield_now(),
+                Err(PopError::Closed) => break,
+            }
+        }
+        let accepted: usize = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum();
+        assert_eq!(popped.len(), accepted);
     }
 }
 

@@ -69,7 +69,7 @@ impl<T> BoundedProducer<T> {
     ///
     /// # Errors
     /// [`PushError::Closed`] if the queue is closed, [`PushError::Full`] if there is no room, or none but what is
-    /// reserved; the value is inside.
+    /// reserved (see [what a producer sees](super#what-a-producer-sees)); the value is inside.
     ///
     /// # Complexity
     /// One read-modify-write, retried only when another push came first.
@@ -92,7 +92,8 @@ impl<T> BoundedProducer<T> {
 
     /// Reserves a place, for a push that cannot be refused for want of room.
     ///
-    /// A place in number only: what others push meanwhile comes out before.
+    /// A place in number only: what others push meanwhile comes out before. A reservation that is forgotten
+    /// ([`mem::forget`]) keeps its place for good.
     ///
     /// # Errors
     /// As [`push`](Self::push).
@@ -102,6 +103,7 @@ impl<T> BoundedProducer<T> {
     ///
     /// # Complexity
     /// One read-modify-write, retried only when another one came first.
+    #[track_caller]
     pub fn reserve(&self) -> Result<Reservation<'_, T>, PushError<()>> {
         self.shared.ring.reserve()?;
         Ok(Reservation(&self.shared.ring))
@@ -226,6 +228,8 @@ impl<T> UnwindSafe for BoundedProducer<T> {}
 impl<T> RefUnwindSafe for BoundedProducer<T> {}
 impl<T> UnwindSafe for BoundedConsumer<T> {}
 impl<T> RefUnwindSafe for BoundedConsumer<T> {}
+impl<T> UnwindSafe for Reservation<'_, T> {}
+impl<T> RefUnwindSafe for Reservation<'_, T> {}
 
 impl<T> Clone for BoundedProducer<T> {
     fn clone(&self) -> Self {

@@ -31,24 +31,25 @@
 //! 5. Once `closed` is set, the position of `tail` never changes.
 //!
 //! # Ordering
-//! | Edge | Release | Acquire | Carries |
-//! |---|---|---|---|
-//! | fill → pop | `push` stores `lap` | `pop` loads it | the value |
-//! | pop → room | `pop` stores `head` | `look_for_room` loads it | that the values were moved out |
-//! | room → known room | `look_for_room` stores `limit` | `known_room` loads it | the same, from another producer |
-//! | claim → push of a reserved place | `claim` moves `tail` | `push_reserved` | the same, for room that others saw |
-//! | close → closed | `close` | whoever says `Closed` | what the closer did before |
+//! | Edge | Release | Acquire | Carries | Model |
+//! |---|---|---|---|---|
+//! | fill → pop | `push` stores `lap` | `pop` loads it | the value | `two_producers_fill_what_one_consumer_pops` |
+//! | pop → room | `pop` stores `head` | `look_for_room` loads it | that the values were moved out | `a_push_into_a_full_queue_meets_a_pop` |
+//! | room → known room | `look_for_room` stores `limit` | `known_room` loads it | the same, from another producer | `room_that_one_producer_saw_is_used_by_another` |
+//! | claim → push of a reserved place | `claim` moves `tail` | `push_reserved` loads it | the same, for room that others saw | `room_that_a_push_saw_is_used_by_a_reserved_push` |
+//! | close → closed | `close` | whoever says `Closed` | what the closer did before | `a_push_refused_at_full_knows_what_the_closer_did`, `closed_is_said_only_when_nothing_is_left` |
 //!
-//! The compare-exchange of a simple push only hands out a number: nothing is reserved, so that no one relies on
-//! the room it saw, and whoever comes after it in the order of `tail` still acquires what came before it.
+//! The compare-exchange of a simple push is Relaxed. Nothing is reserved then, so what it moves the end past, it
+//! moves the position past: no reserved push ever goes there by the room it saw. And it is a read-modify-write,
+//! so the release sequences of the claims before go on through it, as they do through `unreserve`.
 //!
 //! # Progress
 //! `push` is lock-free: an attempt fails only because another one succeeded. `pop` is wait-free. A producer that
 //! is stopped between claim and fill hides its value and all behind it until it goes on: `pop` says `Empty`
 //! meanwhile.
 //!
-//! A position comes back after 2^47 pushes. A thread stopped between two of its instructions for exactly that
-//! many would mistake it.
+//! A position comes back after 2^47 pushes. A thread stopped between two of its instructions for that many, give
+//! or take the capacity, would mistake it.
 //!
 //! # Cost
 //! `push`: one compare-exchange, one store; the line of `head` is looked at when the room that was known is used
@@ -61,6 +62,10 @@
 //! would keep all behind it), the close.
 
 mod batch;
+#[cfg(all(test, hyperia_loom))]
+mod loom;
+#[cfg(all(test, not(hyperia_loom)))]
+mod tests;
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -266,6 +271,7 @@ impl<T> Ring<T> {
     /// # Complexity
     /// One read-modify-write, retried only when another one came first.
     #[inline]
+    #[track_caller]
     pub fn reserve(&self) -> Result<(), PushError<()>> {
         self.claim(1, RESERVED).map(|_| ())
     }
@@ -298,7 +304,8 @@ impl<T> Ring<T> {
         value: T,
         look: impl FnOnce() -> R,
     ) -> Result<R, PushError<T>> {
-        // ORDERING: Acquire for the answer `Closed`: pairs with the Release in `close`.
+        // ORDERING: Acquire pairs with the Release of all who moved the end on, in `claim`: there is room at `tail`
+        // because one of them saw it. And with the Release in `close`, for the answer `Closed`.
         let mut tail = self.tail.word.load(Acquire);
         loop {
             if tail & CLOSED != 0 {
@@ -306,12 +313,13 @@ impl<T> Ring<T> {
             }
             debug_assert_ne!(tail & RESERVED_MASK, 0, "nothing is reserved");
             let next = tail.wrapping_add(ONE - RESERVED);
-            // ORDERING: Acquire pairs with the Release of all who moved the end on, in `claim`: there is room at
-            // `tail` because one of them saw it. On failure for the answer `Closed`, as above.
+            // ORDERING: Relaxed, because the room was acquired with `tail`, be this the same store or a later one of
+            // the same word: between the two the position stood still and the caller's place stayed reserved, so
+            // nobody has had to move the end past the position again. On failure Acquire, for both reasons above.
             match self
                 .tail
                 .word
-                .compare_exchange_weak(tail, next, Acquire, Acquire)
+                .compare_exchange_weak(tail, next, Relaxed, Acquire)
             {
                 Ok(_) => break,
                 Err(now) => tail = now,
@@ -319,7 +327,7 @@ impl<T> Ring<T> {
         }
         let seen = look();
         // SAFETY: the exchange claimed the position. By the contract the end was past it, hence there is room
-        // (invariant 3).
+        // (invariant 3), which this thread has acquired.
         unsafe { self.fill(position(tail), value) };
         Ok(seen)
     }
@@ -460,9 +468,9 @@ impl<T> Ring<T> {
     }
 
     /// Moves `tail` by `unit` up to `most` times, as often as there is room. Returns what it was, and how often.
+    #[track_caller]
     fn claim(&self, most: u64, unit: u64) -> Result<(u64, u64), PushError<()>> {
-        // ORDERING: Acquire for the answer `Closed`, which pairs with the Release in `close`; and so that a look at
-        // `head` is not older than this one.
+        // ORDERING: Acquire for the answer `Closed`, which pairs with the Release in `close`.
         let mut tail = self.tail.word.load(Acquire);
         loop {
             if tail & CLOSED != 0 {
@@ -474,7 +482,8 @@ impl<T> Ring<T> {
             }
             if room == 0 {
                 // ORDERING: Acquire as above. The consumer has seen the pushes up to the `head` just loaded, so
-                // this is not older than that: the same tail again says that there was no room.
+                // this is not older than that: the same tail again says that there was no room, for all that this
+                // thread knows of the consumer.
                 let now = self.tail.word.load(Acquire);
                 if now == tail {
                     return Err(PushError::Full(()));
