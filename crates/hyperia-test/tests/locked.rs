@@ -44,3 +44,20 @@ fn an_operation_that_panics_is_reported() {
     // Where nothing can be traced the child's end is seen all the same.
     assert!(panicked.is_err());
 }
+
+/// Whoever instruments the build says so, and then a count is none, which a line says.
+#[test]
+fn in_an_instrumented_build_there_is_no_count() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "atomic_operations_are_counted", "--show-output"])
+        .env("HYPERIA_INSTRUMENTED_ATOMICS", "1")
+        .output()
+        .unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    assert!(output.contains("1 passed"), "{output}");
+    assert!(
+        output.contains("skipped: counting locked instructions")
+            && !output.contains("locked instructions:"),
+        "{output}"
+    );
+}
