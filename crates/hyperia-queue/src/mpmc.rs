@@ -46,7 +46,8 @@
 //! Neither lock-free nor wait-free as a whole: a producer that is stopped between claim and stamp
 //! hides its value and all behind it, and a consumer stopped there keeps its slot from being
 //! filled. But no call waits for another thread: `pop` says `Empty` and `push` says `Full`
-//! meanwhile. A call retries only when another one succeeded.
+//! meanwhile. A call retries only when another one succeeded: `tests/progress.rs` calls that
+//! non-blocking, and measures it.
 //!
 //! A position comes back after at least 2^62 pushes (2^30 where pointers have 32 bits). A thread
 //! stopped between two of its instructions for exactly one such round would mistake it.

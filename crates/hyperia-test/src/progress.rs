@@ -17,6 +17,8 @@
 //!
 //! All calls of a round together take microseconds. Whoever needs longer stands still, or was given no processor
 //! at all in that time. Rounds that a busy machine left no time for are missing in the table's column.
+pub mod heap;
+
 use std::fmt;
 use std::hint::spin_loop;
 use std::sync::atomic::Ordering::Relaxed;
@@ -44,6 +46,9 @@ pub enum Claim {
     WaitFree,
     /// No call waits for one that is stopped.
     LockFree,
+    /// No call waits for anybody, but it may answer that there is nothing, or no room, because of one that is
+    /// stopped.
+    NonBlocking,
     /// Takes a lock, but none that the stopped operation ever holds.
     OtherLock,
     /// Waits for one that is stopped while it holds a lock.
@@ -55,7 +60,10 @@ pub enum Claim {
 impl Claim {
     /// Whether a round in which the others stood still contradicts it.
     fn says_that_others_go_on(self) -> bool {
-        matches!(self, Self::WaitFree | Self::LockFree | Self::OtherLock)
+        matches!(
+            self,
+            Self::WaitFree | Self::LockFree | Self::NonBlocking | Self::OtherLock
+        )
     }
 
     fn limits(self) -> Limits {
@@ -95,6 +103,7 @@ impl fmt::Display for Claim {
         f.pad(match self {
             Self::WaitFree => "wait-free",
             Self::LockFree => "lock-free",
+            Self::NonBlocking => "non-blocking",
             Self::OtherLock => "another lock",
             Self::Blocks => "blocks",
             Self::Peer => "-",
@@ -134,8 +143,8 @@ impl Table {
     /// Stops one thread that repeats `operation`, and counts the rounds in which another one that repeats it, on
     /// the same object, does not go on meanwhile.
     ///
-    /// The operation should do nothing else. It must not allocate, because an allocator has locks of its own,
-    /// nor wait for what only the other thread can do.
+    /// The operation should do nothing else. It must not allocate, because an allocator has locks of its own
+    /// (but [`heap::ThreadHeap`]), nor wait for what only the other thread can do.
     ///
     /// # Panics
     /// If the operation does.

@@ -47,9 +47,10 @@
 //!
 //! # Progress
 //! `push` is lock-free, apart from the allocator: an attempt fails only because another push or the
-//! close succeeded. `pop` is wait-free, also apart from the allocator. A producer that is stopped
-//! between claim and publish hides the values behind its slot until it goes on: `pop` says `Empty`
-//! meanwhile and never waits for it.
+//! close succeeded. `pop` is wait-free, also apart from the allocator; so are `close`, `is_closed`,
+//! `is_empty`, and a `push` that comes after the close. A producer that is stopped between claim and
+//! publish hides the values behind its slot until it goes on: `pop` says `Empty` meanwhile and never
+//! waits for it.
 //!
 //! # Cost
 //! `push`: one compare-exchange, two stores. `pop`: one load, one store, no read-modify-write.

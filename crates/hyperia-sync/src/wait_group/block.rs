@@ -41,8 +41,11 @@
 //! the lock of the queue first, its end would come before the join, and the look after the join would see it.
 //!
 //! # Progress
-//! `token`, and dropping a token while nobody waits: wait-free. Dropping the last token while somebody waits
-//! takes the lock of the queue, and wakes. A wait: as the queue, and lock-free to set WAITERS.
+//! | Operation | Progress |
+//! |---|---|
+//! | `token`, `tokens`, dropping a token that is not the last one, or the last while nobody waits | wait-free |
+//! | a wait that finds no tokens and nobody waiting; later polls with the same waker while there are tokens | wait-free |
+//! | dropping the last token while somebody waits; the first poll with tokens, a poll with another waker and `drop` while waiting | as the queue: block while a holder of its lock is stopped |
 
 use alloc::boxed::Box;
 use core::ptr::NonNull;
