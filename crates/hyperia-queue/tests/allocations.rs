@@ -200,3 +200,29 @@ fn an_mpsc_queue_gives_back_what_it_does_not_keep() {
         "the kept blocks, the one in use, the shared part"
     );
 }
+
+/// A buffer was freed as if it had another size (RUSTSEC-2020-0052, crossbeam-channel): what is given back is as
+/// much as was asked for, in every shape of a queue and of the vectors that it fills and empties.
+#[test]
+fn rustsec_2020_0052_every_buffer_is_freed_as_large_as_it_was_made() {
+    for capacity in [1, 2, 3, 5, 8, 33, 100] {
+        let fill = |vector: &mut Vec<String>| vector.extend((0..7).map(|n| n.to_string()));
+        let ((), counts) = count(|| {
+            let (mut pushed, mut popped) = (Vec::new(), Vec::new());
+            let queue = Queue::bounded(capacity);
+            let (mut producer, mut consumer) = spsc::bounded(capacity);
+            let (sender, mut receiver) = unbounded();
+            for _ in 0..20 {
+                fill(&mut pushed);
+                let _ = queue.push_many(&mut pushed);
+                let _ = queue.pop_many(&mut popped, 5);
+                let _ = producer.push_many(&mut pushed);
+                let _ = consumer.pop_many(&mut popped, 5);
+                fill(&mut pushed);
+                let _ = sender.push_many(&mut pushed);
+                let _ = receiver.pop_many(&mut popped, 5);
+            }
+        });
+        assert_eq!(counts.held, 0, "capacity {capacity}");
+    }
+}
