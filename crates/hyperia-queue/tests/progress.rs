@@ -9,13 +9,19 @@
 //! room. "Stood still" counts rounds, each one stop at a random moment; zero proves nothing where nothing is
 //! claimed. See `hyperia_test::progress` for how it is measured.
 //!
+//! Below the table: that what a stopped thread hides is there when it goes on.
+//!
 //! Blocks of the unbounded queues come from an allocator without locks: what is seen is the queue.
 #![cfg(not(any(hyperia_loom, hyperia_shuttle)))]
 
+use std::hint::spin_loop;
+
 use crossbeam_queue::{ArrayQueue, SegQueue};
-use hyperia_queue::{mpmc, mpsc, spsc};
+use hyperia_queue::{PopError, PushError, mpmc, mpsc, spsc};
 use hyperia_test::progress::heap::ThreadHeap;
 use hyperia_test::progress::{Claim, Table};
+use hyperia_test::stop::with_victim;
+use hyperia_test::stress::Random;
 
 #[global_allocator]
 static HEAP: ThreadHeap = ThreadHeap;
@@ -398,4 +404,108 @@ fn kanal(table: &mut Table) {
         push,
         pop,
     );
+}
+
+/// How many threads are stopped somewhere in what they do.
+const STOPS: usize = 200;
+/// What the thread that is not stopped pushes.
+const OURS: usize = 1;
+/// Values so large that their producer is often stopped between the claim and the end of the push: of which a
+/// block is no more than a page, and a page.
+const LARGE: usize = 12;
+const PAGE: usize = 512;
+
+/// Pushes beside a producer that is stopped somewhere, closes, and pops until it hears `Closed`, which may not come
+/// before everything. Returns whether the push was hidden behind that of the producer who stands still.
+fn push_beside_a_stopped_push(
+    spins: usize,
+    push: impl Fn(usize) -> bool + Sync,
+    close: impl Fn(),
+    mut pop: impl FnMut() -> Result<usize, PopError>,
+) -> bool {
+    let is_hidden = with_victim(
+        || _ = push(0),
+        |victim| {
+            for _ in 0..spins {
+                spin_loop();
+            }
+            let stopped = victim.stop();
+            while pop().is_ok() {}
+            assert!(push(OURS), "there is room, and it is not closed");
+            close();
+            let seen = pop();
+            assert_ne!(seen, Err(PopError::Closed), "before what was pushed");
+            drop(stopped);
+            seen == Err(PopError::Empty)
+        },
+    );
+    // All pushes are over.
+    let ours = is_hidden.then(|| {
+        let popped: Vec<_> = std::iter::from_fn(|| pop().ok()).collect();
+        popped.iter().filter(|value| **value == OURS).count()
+    });
+    assert!(ours.is_none_or(|count| count == 1));
+    assert_eq!(pop(), Err(PopError::Closed));
+    is_hidden
+}
+
+/// A push that has returned cannot be popped while one that claimed its place before has not (tokio issues 1997 and
+/// 2020, where that was a surprise; here the headers say it). Meanwhile the queue must not say that it is closed
+/// (tokio PR 8074), and nothing may be lost.
+#[test]
+fn tokio_1997_8074_what_stands_behind_an_unfinished_push_comes_before_the_close() {
+    let mut random = Random::new(1);
+    let mut hidden = [0, 0];
+    for _ in 0..STOPS {
+        let spins = random.below(1 << 10);
+        let (producer, mut consumer) = mpsc::unbounded();
+        hidden[0] += usize::from(push_beside_a_stopped_push(
+            spins,
+            |value| producer.push([value; LARGE]).is_ok(),
+            || _ = producer.close(),
+            || consumer.pop().map(|value| value[0]),
+        ));
+        let queue = mpmc::Queue::bounded(512);
+        hidden[1] += usize::from(push_beside_a_stopped_push(
+            spins,
+            |value| queue.push([value; PAGE]).is_ok(),
+            || _ = queue.close(),
+            || queue.pop().map(|value| value[0]),
+        ));
+    }
+    println!(
+        "hidden behind a stopped push, of {STOPS}: mpsc {}, mpmc {}",
+        hidden[0], hidden[1]
+    );
+}
+
+/// A push was refused for good although a pop had made room, because the popper was preempted (heapless issue 583).
+/// Here it may say `Full` meanwhile, as the header says; no longer.
+#[test]
+fn heapless_583_room_behind_an_unfinished_pop_is_there_when_it_is_finished() {
+    const CAPACITY: usize = 512;
+    let mut random = Random::new(2);
+    let mut refused = 0;
+    for _ in 0..STOPS {
+        let queue = mpmc::Queue::bounded(CAPACITY);
+        while queue.push([0; PAGE]).is_ok() {}
+        with_victim(
+            || _ = queue.pop(),
+            |victim| {
+                for _ in 0..random.below(1 << 10) {
+                    spin_loop();
+                }
+                let stopped = victim.stop();
+                while queue.pop().is_ok() {}
+                // Up to the place that the one who stands still has not emptied yet, if there is one.
+                let room = (0..CAPACITY).take_while(|_| queue.push([0; PAGE]).is_ok());
+                refused += usize::from(room.count() < CAPACITY);
+                drop(stopped);
+            },
+        );
+        while queue.pop().is_ok() {}
+        assert!((0..CAPACITY).all(|_| queue.push([0; PAGE]).is_ok()));
+        assert_eq!(queue.push([7; PAGE]), Err(PushError::Full([7; PAGE])));
+    }
+    println!("refused beside a stopped pop, of {STOPS}: {refused}");
 }

@@ -15,9 +15,9 @@
 //! | RUSTSEC-2026-0204, crossbeam-epoch | printing a null pointer follows it | no such dependency; `it_reads_well` |
 //! | crossbeam 523 | `len` from two words that move: below zero | `spsc.rs`, `mpmc.rs`: `len_is_never_*`; `models/mpmc.rs`: `len_is_never_wild` |
 //! | tokio 6603 | `is_empty` wrong at the end of a block | `mpsc.rs`: `is_empty_is_right_at_every_length`; `models/mpsc.rs` |
-//! | tokio 1997, 2020 | says empty, although a push has returned, because one before it has not | said by the headers, and harmless: `tokio_1997_8074_*`; `mpsc.rs`: `a_consumer_that_sleeps_*` |
-//! | tokio 8074 | says disconnected while something is still to come | `tokio_1997_8074_*`; `models/`: `closed_is_said_only_when_nothing_is_left` |
-//! | heapless 583 | push fails though there is room, because a pop is under way | said by the header, and harmless: `heapless_583_*` |
+//! | tokio 1997, 2020 | says empty, although a push has returned, because one before it has not | said by the headers, and harmless: `progress.rs`: `tokio_1997_8074_*`; `mpsc.rs`: `a_consumer_that_sleeps_*` |
+//! | tokio 8074 | says disconnected while something is still to come | `progress.rs`: `tokio_1997_8074_*`; `models/`: `closed_is_said_only_when_nothing_is_left` |
+//! | heapless 583 | push fails though there is room, because a pop is under way | said by the header, and harmless: `progress.rs`: `heapless_583_*` |
 //! | heapless 144, 243, 461 | capacities that are no power of two; distances in too narrow a type | `spsc.rs`, `mpmc.rs`: `every_capacity_*`; `src/*/tests.rs`: the wrap-around |
 //! | flume 120 | found empty, pushed, gone: says closed | `the_last_value_before_the_end_is_not_lost` in all three; `models/` |
 //! | iceoryx2 118 | full looks empty | `spsc.rs`: `a_queue_that_is_kept_full_is_never_found_empty` |
@@ -28,122 +28,10 @@
 #![cfg(not(any(hyperia_loom, hyperia_shuttle)))]
 
 use std::cell::RefCell;
-use std::hint::spin_loop;
 use std::rc::Rc;
 use std::thread;
 
-use hyperia_queue::{PopError, PushError, mpmc, mpsc, spsc};
-use hyperia_test::progress::heap::ThreadHeap;
-use hyperia_test::stop::with_victim;
-use hyperia_test::stress::Random;
-
-// So that a thread can be stopped while it makes a block.
-#[global_allocator]
-static HEAP: ThreadHeap = ThreadHeap;
-
-/// How many threads are stopped somewhere in what they do.
-const STOPS: usize = 200;
-/// What the thread that is not stopped pushes.
-const OURS: usize = 1;
-/// Values so large that their producer is often stopped between the claim and the end of the push: as large as the
-/// allocator takes blocks of them, and a page.
-const LARGE: usize = 12;
-const PAGE: usize = 512;
-
-/// Pushes beside a producer that is stopped somewhere, closes, and pops until it hears `Closed`, which may not come
-/// before everything. Returns whether the push was hidden behind that of the producer who stands still.
-fn push_beside_a_stopped_push(
-    spins: usize,
-    push: impl Fn(usize) -> bool + Sync,
-    close: impl Fn(),
-    mut pop: impl FnMut() -> Result<usize, PopError>,
-) -> bool {
-    let is_hidden = with_victim(
-        || _ = push(0),
-        |victim| {
-            for _ in 0..spins {
-                spin_loop();
-            }
-            let stopped = victim.stop();
-            while pop().is_ok() {}
-            assert!(push(OURS), "there is room, and it is not closed");
-            close();
-            let seen = pop();
-            assert_ne!(seen, Err(PopError::Closed), "before what was pushed");
-            drop(stopped);
-            seen == Err(PopError::Empty)
-        },
-    );
-    // All pushes are over.
-    let ours = is_hidden.then(|| {
-        let popped: Vec<_> = std::iter::from_fn(|| pop().ok()).collect();
-        popped.iter().filter(|value| **value == OURS).count()
-    });
-    assert!(ours.is_none_or(|count| count == 1));
-    assert_eq!(pop(), Err(PopError::Closed));
-    is_hidden
-}
-
-/// A push that has returned cannot be popped while one that claimed its place before has not (tokio issues 1997 and
-/// 2020, where that was a surprise; here the headers say it). Meanwhile the queue must not say that it is closed
-/// (tokio PR 8074), and nothing may be lost.
-#[test]
-fn tokio_1997_8074_what_stands_behind_an_unfinished_push_comes_before_the_close() {
-    let mut random = Random::new(1);
-    let mut hidden = [0, 0];
-    for _ in 0..STOPS {
-        let spins = random.below(1 << 10);
-        let (producer, mut consumer) = mpsc::unbounded();
-        hidden[0] += usize::from(push_beside_a_stopped_push(
-            spins,
-            |value| producer.push([value; LARGE]).is_ok(),
-            || _ = producer.close(),
-            || consumer.pop().map(|value| value[0]),
-        ));
-        let queue = mpmc::Queue::bounded(512);
-        hidden[1] += usize::from(push_beside_a_stopped_push(
-            spins,
-            |value| queue.push([value; PAGE]).is_ok(),
-            || _ = queue.close(),
-            || queue.pop().map(|value| value[0]),
-        ));
-    }
-    println!(
-        "hidden behind a stopped push, of {STOPS}: mpsc {}, mpmc {}",
-        hidden[0], hidden[1]
-    );
-}
-
-/// A push was refused for good although a pop had made room, because the popper was preempted (heapless issue 583).
-/// Here it may say `Full` meanwhile, as the header says; no longer.
-#[test]
-fn heapless_583_room_behind_an_unfinished_pop_is_there_when_it_is_finished() {
-    const CAPACITY: usize = 512;
-    let mut random = Random::new(2);
-    let mut refused = 0;
-    for _ in 0..STOPS {
-        let queue = mpmc::Queue::bounded(CAPACITY);
-        while queue.push([0; PAGE]).is_ok() {}
-        with_victim(
-            || _ = queue.pop(),
-            |victim| {
-                for _ in 0..random.below(1 << 10) {
-                    spin_loop();
-                }
-                let stopped = victim.stop();
-                while queue.pop().is_ok() {}
-                // Up to the place that the one who stands still has not emptied yet, if there is one.
-                let room = (0..CAPACITY).take_while(|_| queue.push([0; PAGE]).is_ok());
-                refused += usize::from(room.count() < CAPACITY);
-                drop(stopped);
-            },
-        );
-        while queue.pop().is_ok() {}
-        assert!((0..CAPACITY).all(|_| queue.push([0; PAGE]).is_ok()));
-        assert_eq!(queue.push([7; PAGE]), Err(PushError::Full([7; PAGE])));
-    }
-    println!("refused beside a stopped pop, of {STOPS}: {refused}");
-}
+use hyperia_queue::{PopError, mpsc, spsc};
 
 /// Closed while a slot is borrowed: hang or heap corruption (thingbuf issue 100). What a consumer sees by `peek` it
 /// may keep in sight while the producer closes and goes.

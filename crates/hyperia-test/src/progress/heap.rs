@@ -2,8 +2,8 @@
 //! in the middle: whoever stands still holds no lock of the allocator, and a row speaks of the operation alone.
 //!
 //! Each thread has lists of its own, by size, of blocks that it has freed, and gets new ones from the kernel.
-//! Nothing goes back, and what a thread has in its lists is lost with it: for test binaries that run for seconds.
-//! Large blocks are the system's.
+//! Those do not go back, and what a thread has in its lists is lost with it: for test binaries that run for seconds.
+//! Large blocks are mapped one by one. A sanitizer sees nothing of all that: no use after a free, and no leak.
 //!
 //! ```
 //! use hyperia_test::progress::heap::ThreadHeap;
@@ -41,7 +41,7 @@ thread_local! {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ThreadHeap;
 
-/// The number of the list for blocks of `layout`; `None` if they are the system's.
+/// The number of the list for blocks of `layout`; `None` if they are large.
 fn class(layout: Layout) -> Option<usize> {
     let size = layout.size().max(layout.align()).max(BLOCK_MIN);
     (size <= BLOCK_MAX).then(|| (size.next_power_of_two() / BLOCK_MIN).ilog2() as usize)
@@ -72,21 +72,30 @@ fn take(class: usize) -> Option<*mut u8> {
     })
 }
 
-/// Fills this thread's list; it stays empty if there is no memory.
-#[cold]
-fn refill(class: usize) {
-    // SAFETY: new memory at an address of the kernel's choice.
-    let chunk = unsafe {
+/// New memory, aligned to pages; null if there is none.
+fn map(size: usize) -> *mut u8 {
+    // SAFETY: at an address of the kernel's choice, so that nothing else lies there.
+    let memory = unsafe {
         libc::mmap(
             ptr::null_mut(),
-            CHUNK,
+            size,
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
             -1,
             0,
         )
     };
-    if chunk == libc::MAP_FAILED {
+    if memory == libc::MAP_FAILED {
+        return ptr::null_mut();
+    }
+    memory.cast()
+}
+
+/// Fills this thread's list; it stays empty if there is no memory.
+#[cold]
+fn refill(class: usize) {
+    let chunk = map(CHUNK);
+    if chunk.is_null() {
         return;
     }
     let size = BLOCK_MIN << class;
@@ -98,23 +107,29 @@ fn refill(class: usize) {
 }
 
 // SAFETY: blocks of a class are as large as its layouts and aligned to their size, hence to those; each is in one
-// list or given out, and a layout always means the same class, or the system. Nothing here panics or allocates.
+// list or given out, and a layout always means the same class, or none. What has none is mapped, which is aligned to
+// pages, or the system's if that is not enough. Nothing here panics or allocates.
 unsafe impl GlobalAlloc for ThreadHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some(class) = class(layout) else {
+        match class(layout) {
+            Some(class) => take(class).unwrap_or_else(|| {
+                refill(class);
+                take(class).unwrap_or(ptr::null_mut())
+            }),
+            None if layout.align() <= BLOCK_MAX => map(layout.size()),
             // SAFETY: the caller's contract is `System`'s.
-            return unsafe { System.alloc(layout) };
-        };
-        take(class).unwrap_or_else(|| {
-            refill(class);
-            take(class).unwrap_or(ptr::null_mut())
-        })
+            None => unsafe { System.alloc(layout) },
+        }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match class(layout) {
             // SAFETY: it came from `alloc` with this layout, and is the caller's to give back.
             Some(class) => unsafe { put(class, block.cast()) },
+            None if layout.align() <= BLOCK_MAX => {
+                // SAFETY: `alloc` has mapped it for this block alone. It fails for no mapping of ours.
+                unsafe { libc::munmap(block.cast(), layout.size()) };
+            }
             // SAFETY: the caller's contract is `System`'s, from which it came.
             None => unsafe { System.dealloc(block, layout) },
         }
