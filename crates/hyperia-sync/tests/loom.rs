@@ -1,6 +1,11 @@
 //! Models of the events, and of the semaphore, which the mutex is made of. (What they are made of is modelled in
-//! hyperia-wait; oneshot and the wait group beside their code.)
+//! hyperia-wait; oneshot and the wait group beside their code, the channels in models/channels.rs.)
 #![cfg(hyperia_loom)]
+
+mod models {
+    mod channels;
+    mod tracked;
+}
 
 use std::sync::Arc;
 use std::task::Poll;

@@ -197,12 +197,32 @@ impl<T> UnboundedQueue<T> {
     /// full and no spent block is at hand.
     #[inline]
     pub fn push(&self, value: T) -> Result<(), PushError<T>> {
+        // SAFETY: this does not panic.
+        unsafe { self.push_looking(value, || ()) }
+    }
+
+    /// Pushes a value, and looks at something else between the claim and the publication. Returns what was
+    /// seen.
+    ///
+    /// As [`Queue::push_looking`](super::Queue::push_looking), which says what for.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); then `look` was not run.
+    ///
+    /// # Safety
+    /// `look` does not panic.
+    #[inline]
+    pub unsafe fn push_looking<R>(
+        &self,
+        value: T,
+        look: impl FnOnce() -> R,
+    ) -> Result<R, PushError<T>> {
         // ORDERING: Relaxed, a guess that the compare-exchange checks; nothing is dereferenced before
         // that.
         let mut tail = self.tail.word.load(Relaxed);
         loop {
             if tail & TAG >= LAST {
-                return self.push_slow(value);
+                return self.push_slow(value, look);
             }
             // ORDERING: Acquire pairs with the Release of the claim that installed this block: its slots
             // are empty before this thread fills one. Nothing is released here: `fill` does that. On
@@ -216,6 +236,7 @@ impl<T> UnboundedQueue<T> {
                 Err(now) => tail = now,
             }
         }
+        let seen = look();
         // SAFETY: the exchange claimed this slot for this thread (invariant 1), and the block lives until
         // it was emptied (invariant 5).
         unsafe {
@@ -225,12 +246,12 @@ impl<T> UnboundedQueue<T> {
                 value,
             );
         }
-        Ok(())
+        Ok(seen)
     }
 
     /// Pushes where the fast way does not: the queue is closed, or the slot is the last of its block.
     #[cold]
-    fn push_slow(&self, value: T) -> Result<(), PushError<T>> {
+    fn push_slow<R>(&self, value: T, look: impl FnOnce() -> R) -> Result<R, PushError<T>> {
         let mut brought = ptr::null_mut::<Block<T>>();
         // ORDERING: Acquire pairs with the Release in `close`, so that whoever is told `Closed` knows what
         // the closer did before.
@@ -259,6 +280,7 @@ impl<T> UnboundedQueue<T> {
                 tail = now;
                 continue;
             }
+            let seen = look();
             let block = position::tail_block(tail);
             // SAFETY: the exchange claimed this slot (invariant 1), and if it is the last one, with it the
             // right to write `next`; the block lives until the slot was emptied (invariant 5).
@@ -271,7 +293,7 @@ impl<T> UnboundedQueue<T> {
                 }
                 Block::fill(block, position::tail_index(tail), value);
             }
-            break Ok(());
+            break Ok(seen);
         };
         // One that an attempt before the last one brought.
         // SAFETY: it is private to this thread, and unused.

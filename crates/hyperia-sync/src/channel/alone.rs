@@ -14,7 +14,7 @@ use core::task::{Context, Poll};
 
 use hyperia_wait::WakerCell;
 
-use super::Attempt;
+use super::{Attempt, poll_again};
 use crate::primitive::Ordering::*;
 use crate::primitive::fence;
 
@@ -54,7 +54,7 @@ fn wait_alone<E: Alone, R>(
             return Poll::Ready(result);
         }
         Attempt::Wait => {}
-        Attempt::Busy => cx.waker().wake_by_ref(),
+        Attempt::Busy => poll_again(cx.waker()),
     }
     Poll::Pending
 }

@@ -16,7 +16,7 @@ use core::task::{Context, Poll, ready};
 
 use hyperia_wait::{Wait, WaitQueue};
 
-use super::Attempt;
+use super::{Attempt, poll_again};
 use crate::primitive::Ordering::*;
 use crate::primitive::fence;
 
@@ -45,7 +45,10 @@ impl<'a> Line<'a> {
             match attempt() {
                 Attempt::Done(result) => return Poll::Ready(result),
                 Attempt::Wait => {}
-                Attempt::Busy => return poll_again(cx),
+                Attempt::Busy => {
+                    poll_again(cx.waker());
+                    return Poll::Pending;
+                }
             }
         }
         self.wait(cx, attempt)
@@ -78,7 +81,10 @@ impl<'a> Line<'a> {
                     let poll = match attempt() {
                         Attempt::Done(result) => Poll::Ready(result),
                         Attempt::Wait => return Poll::Pending,
-                        Attempt::Busy => poll_again(cx),
+                        Attempt::Busy => {
+                            poll_again(cx.waker());
+                            Poll::Pending
+                        }
                     };
                     wait.set(None);
                     return poll;
@@ -88,14 +94,11 @@ impl<'a> Line<'a> {
             match attempt() {
                 Attempt::Done(result) => return Poll::Ready(result),
                 Attempt::Wait => {}
-                Attempt::Busy => return poll_again(cx),
+                Attempt::Busy => {
+                    poll_again(cx.waker());
+                    return Poll::Pending;
+                }
             }
         }
     }
-}
-
-#[cold]
-fn poll_again<R>(cx: &mut Context<'_>) -> Poll<R> {
-    cx.waker().wake_by_ref();
-    Poll::Pending
 }

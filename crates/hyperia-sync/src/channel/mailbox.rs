@@ -20,6 +20,9 @@
 //! | put → take | `put` stores `FULL` | `take` claims | the value | `a_value_left_in_the_mailbox_is_received_once` |
 //! | take → put | `take` stores `EMPTY` | `put` looks | that the value was moved out | `a_mailbox_is_used_again` |
 
+#[cfg(all(test, hyperia_loom))]
+mod loom;
+
 use core::mem::MaybeUninit;
 
 use crate::primitive::Ordering::*;

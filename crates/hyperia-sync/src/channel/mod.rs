@@ -5,10 +5,22 @@ mod error;
 mod line;
 mod mailbox;
 
+use core::task::Waker;
+
+use hyperia_wait::Backoff;
+
 pub(crate) use self::alone::{Alone, Borrowed, poll_alone};
 pub use self::error::{RecvError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub(crate) use self::line::Line;
 pub(crate) use self::mailbox::Mailbox;
+
+/// Has the task polled again, for another thread is in the middle of what it waits for.
+#[cold]
+fn poll_again(waker: &Waker) {
+    // Waits for that thread's few instructions; if it is stopped there, the executor goes on with other tasks.
+    Backoff::new().wait();
+    waker.wake_by_ref();
+}
 
 /// What came of an attempt.
 pub(crate) enum Attempt<R> {

@@ -57,9 +57,9 @@
 //! # Cost
 //! | | bytes | allocations | locked instructions |
 //! |---|---|---|---|
-//! | `bounded` | | 2 | |
+//! | `bounded`, `unbounded` | | 2 | |
 //! | `Sender`, `Receiver` | 8 | 0 | clone 2, drop 2 |
-//! | `send`; `recv` when there is a value | | 0 | 1; 1 |
+//! | `send`; `recv` when there is a value | | as the queue | 1; 1, unbounded 2 |
 //!
 //! # Examples
 //! ```
@@ -115,19 +115,23 @@ use crate::primitive::{Arc, AtomicUsize, fence_after_rmw};
 #[must_use]
 #[track_caller]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Shared {
-        queue: Queue::Bounded(mpmc::Queue::bounded(capacity)),
-        values: WaitQueue::new(),
-        room: WaitQueue::new(),
-        senders: AtomicUsize::new(1),
-        receivers: AtomicUsize::new(1),
-    });
-    (Sender::new(Arc::clone(&shared)), Receiver::new(shared))
+    Shared::channel(Queue::Bounded(mpmc::Queue::bounded(capacity)))
+}
+
+/// Creates a channel without a limit: sending never waits.
+///
+/// # Complexity
+/// Two allocations; afterwards one per 32 values unless blocks of values are at hand that were received: a channel
+/// whose length moves within 128 does not allocate.
+#[must_use]
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    Shared::channel(Queue::Unbounded(mpmc::UnboundedQueue::new()))
 }
 
 /// Where the values are.
 enum Queue<T> {
     Bounded(mpmc::Queue<T>),
+    Unbounded(mpmc::UnboundedQueue<T>),
 }
 
 /// What the handles share.
@@ -144,12 +148,24 @@ struct Shared<T> {
 }
 
 impl<T> Shared<T> {
+    fn channel(queue: Queue<T>) -> (Sender<T>, Receiver<T>) {
+        let shared = Arc::new(Self {
+            queue,
+            values: WaitQueue::new(),
+            room: WaitQueue::new(),
+            senders: AtomicUsize::new(1),
+            receivers: AtomicUsize::new(1),
+        });
+        (Sender::new(Arc::clone(&shared)), Receiver::new(shared))
+    }
+
     #[inline]
     fn push(&self, value: T) -> Result<(), PushError<T>> {
         // SAFETY: the look does not panic.
         let awaited = unsafe {
             match &self.queue {
                 Queue::Bounded(queue) => queue.push_looking(value, || self.is_value_awaited())?,
+                Queue::Unbounded(queue) => queue.push_looking(value, || self.is_value_awaited())?,
             }
         };
         if awaited {
@@ -166,6 +182,9 @@ impl<T> Shared<T> {
         let (count, awaited) = unsafe {
             match &self.queue {
                 Queue::Bounded(queue) => {
+                    queue.push_many_looking(values, || self.is_value_awaited())?
+                }
+                Queue::Unbounded(queue) => {
                     queue.push_many_looking(values, || self.is_value_awaited())?
                 }
             }
@@ -187,6 +206,7 @@ impl<T> Shared<T> {
                 }
                 Ok(value)
             }
+            Queue::Unbounded(queue) => queue.pop(),
         }
     }
 
@@ -204,6 +224,7 @@ impl<T> Shared<T> {
                 }
                 Ok(count)
             }
+            Queue::Unbounded(queue) => queue.pop_many(values, limit),
         }
     }
 
@@ -229,6 +250,7 @@ impl<T> Shared<T> {
     fn after_pop<R>(&self, error: PopError) -> Attempt<Result<R, RecvError>> {
         let is_empty = match &self.queue {
             Queue::Bounded(queue) => queue.is_empty(),
+            Queue::Unbounded(queue) => queue.is_empty(),
         };
         match error {
             PopError::Closed => Attempt::Done(Err(RecvError)),
@@ -241,13 +263,14 @@ impl<T> Shared<T> {
     fn after_full<R>(&self) -> Attempt<R> {
         match &self.queue {
             Queue::Bounded(queue) if !queue.is_full() => Attempt::Busy,
-            Queue::Bounded(_) => Attempt::Wait,
+            Queue::Bounded(_) | Queue::Unbounded(_) => Attempt::Wait,
         }
     }
 
     fn close(&self) -> bool {
         let first = match &self.queue {
             Queue::Bounded(queue) => queue.close(),
+            Queue::Unbounded(queue) => queue.close(),
         };
         if first {
             /// Also when a waker of the others panics.
@@ -266,18 +289,21 @@ impl<T> Shared<T> {
     fn is_closed(&self) -> bool {
         match &self.queue {
             Queue::Bounded(queue) => queue.is_closed(),
+            Queue::Unbounded(queue) => queue.is_closed(),
         }
     }
 
     fn len(&self) -> usize {
         match &self.queue {
             Queue::Bounded(queue) => queue.len(),
+            Queue::Unbounded(queue) => queue.len(),
         }
     }
 
     fn capacity(&self) -> Option<usize> {
         match &self.queue {
             Queue::Bounded(queue) => Some(queue.capacity()),
+            Queue::Unbounded(_) => None,
         }
     }
 }

@@ -173,6 +173,11 @@ impl<T> Queue<T> {
                     drop(value);
                 }
             }
+            Self::Unbounded(queue) => {
+                while let Ok(value) = queue.pop() {
+                    drop(value);
+                }
+            }
         }
     }
 }

@@ -37,10 +37,30 @@ impl<T> UnboundedQueue<T> {
     /// One read-modify-write for all of them. Allocates the blocks that are not spare before anything is
     /// pushed.
     pub fn push_many(&self, values: &mut Vec<T>) -> Result<usize, PushError<()>> {
-        let count = values.len();
-        if count == 0 {
+        if values.is_empty() {
             return Ok(0);
         }
+        // SAFETY: this does not panic.
+        unsafe { self.push_many_looking(values, || ()) }.map(|(count, ())| count)
+    }
+
+    /// As [`push_many`](Self::push_many), and looks at something else as
+    /// [`push_looking`](Self::push_looking) does.
+    ///
+    /// # Errors
+    /// As [`push_many`](Self::push_many). Without `values` also if the queue is closed.
+    ///
+    /// # Panics
+    /// As [`push_many`](Self::push_many).
+    ///
+    /// # Safety
+    /// `look` does not panic.
+    pub unsafe fn push_many_looking<R>(
+        &self,
+        values: &mut Vec<T>,
+        look: impl FnOnce() -> R,
+    ) -> Result<(usize, R), PushError<()>> {
+        let count = values.len();
         // Only values without a size come in greater numbers; the sum below would overflow.
         assert!(
             count <= isize::MAX as usize,
@@ -90,6 +110,7 @@ impl<T> UnboundedQueue<T> {
                 Err(now) => tail = now,
             }
         };
+        let seen = look();
         if crossings > 0 {
             // ORDERING: Relaxed, a count for `len`, of blocks by this batch.
             self.tail.blocks.fetch_add(crossings, Relaxed);
@@ -99,7 +120,7 @@ impl<T> UnboundedQueue<T> {
         unsafe { Self::fill_all(values, tail, first, crossings) };
         // SAFETY: what is behind the blocks that were used is private to this thread, and unused.
         unsafe { self.spent.put_all(surplus) };
-        Ok(count)
+        Ok((count, seen))
     }
 
     /// Moves all `values` into slots.

@@ -1,0 +1,99 @@
+//! Models of the mailbox alone.
+
+use alloc::boxed::Box;
+use std::sync::Mutex;
+use std::vec::Vec;
+
+use hyperia_test::{model_roles, model_roles_spawned};
+
+use super::Mailbox;
+
+#[derive(Default)]
+struct State {
+    mailbox: Mailbox<Box<u32>>,
+    received: Mutex<Vec<u32>>,
+    kept: Mutex<Vec<u32>>,
+}
+
+impl State {
+    fn put_or_keep(&self, value: u32) {
+        // SAFETY: one role puts and takes back.
+        if let Err(value) = unsafe { self.mailbox.put(Box::new(value)) } {
+            self.kept.lock().unwrap().push(*value);
+        }
+    }
+
+    fn take_back(&self) {
+        // SAFETY: one role puts and takes back.
+        if let Some(value) = unsafe { self.mailbox.take_back() } {
+            self.kept.lock().unwrap().push(*value);
+        }
+    }
+
+    fn take(&self) {
+        if let Some(value) = self.mailbox.take() {
+            self.received.lock().unwrap().push(*value);
+        }
+    }
+
+    fn all(&self) -> Vec<u32> {
+        let mut all = self.received.lock().unwrap().clone();
+        all.extend(self.kept.lock().unwrap().iter());
+        all.sort_unstable();
+        all
+    }
+}
+
+impl Default for Mailbox<Box<u32>> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Catches a value taken twice, or by both sides, or before it is there.
+///
+/// Floor: three accesses of one word on each side.
+#[test]
+fn a_value_left_in_the_mailbox_is_received_once() {
+    model_roles(
+        "mailbox: put, take back | take | take",
+        20,
+        State::default,
+        &[
+            |state| {
+                state.put_or_keep(1);
+                state.take_back();
+            },
+            State::take,
+            State::take,
+        ],
+        |state| assert_eq!(state.all(), [1]),
+    );
+}
+
+/// Catches a value that is put where the last one is still being moved out.
+///
+/// Floor: as above, with one role less and one value more.
+#[test]
+fn a_mailbox_is_used_again() {
+    // With a role on the main thread loom explores next to nothing here.
+    model_roles_spawned(
+        "mailbox: put, put | take, take",
+        20,
+        State::default,
+        &[
+            |state| {
+                state.put_or_keep(1);
+                state.put_or_keep(2);
+            },
+            |state| {
+                state.take();
+                state.take();
+            },
+        ],
+        |state| {
+            state.take();
+            assert_eq!(state.all(), [1, 2]);
+        },
+    );
+}
