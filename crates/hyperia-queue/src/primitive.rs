@@ -1,18 +1,23 @@
-//! The only door to atomics, cells, locks and threads: the real ones, or the model checker's under
-//! `cfg(hyperia_loom)`.
+//! The only door to atomics, cells, locks and threads: the real ones, or a model checker's under
+//! `cfg(hyperia_loom)` and `cfg(hyperia_shuttle)`. Shuttle has no cells: there they are the real ones.
 
-#[cfg(not(hyperia_loom))]
+#[cfg(hyperia_loom)]
+use loom as checker;
+#[cfg(hyperia_shuttle)]
+use shuttle as checker;
+
+#[cfg(not(any(hyperia_loom, hyperia_shuttle)))]
 pub(crate) use alloc::sync::Arc;
-#[cfg(all(not(hyperia_loom), target_has_atomic = "64"))]
+#[cfg(any(hyperia_loom, hyperia_shuttle))]
+pub(crate) use checker::sync::Arc;
+#[cfg(any(hyperia_loom, hyperia_shuttle))]
+pub(crate) use checker::sync::atomic::AtomicU64;
+#[cfg(any(hyperia_loom, hyperia_shuttle))]
+pub(crate) use checker::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+#[cfg(all(not(any(hyperia_loom, hyperia_shuttle)), target_has_atomic = "64"))]
 pub(crate) use core::sync::atomic::AtomicU64;
-#[cfg(not(hyperia_loom))]
+#[cfg(not(any(hyperia_loom, hyperia_shuttle)))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-#[cfg(hyperia_loom)]
-pub(crate) use loom::sync::Arc;
-#[cfg(hyperia_loom)]
-pub(crate) use loom::sync::atomic::AtomicU64;
-#[cfg(hyperia_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 #[cfg(hyperia_loom)]
 pub(crate) use loom::cell::UnsafeCell;

@@ -1,16 +1,21 @@
-//! The only door to atomics, cells, locks and threads: the real ones, or the model checker's under
-//! `cfg(hyperia_loom)`.
+//! The only door to atomics, cells, locks and threads: the real ones, or a model checker's under
+//! `cfg(hyperia_loom)` and `cfg(hyperia_shuttle)`. Shuttle has no cells: there they are the real ones.
 
-#[cfg(not(hyperia_loom))]
+#[cfg(hyperia_loom)]
+use loom as checker;
+#[cfg(hyperia_shuttle)]
+use shuttle as checker;
+
+#[cfg(not(any(hyperia_loom, hyperia_shuttle)))]
 pub(crate) use alloc::sync::Arc;
-#[cfg(not(hyperia_loom))]
-pub(crate) use core::sync::atomic::{
+#[cfg(any(hyperia_loom, hyperia_shuttle))]
+pub(crate) use checker::sync::Arc;
+#[cfg(any(hyperia_loom, hyperia_shuttle))]
+pub(crate) use checker::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
-#[cfg(hyperia_loom)]
-pub(crate) use loom::sync::Arc;
-#[cfg(hyperia_loom)]
-pub(crate) use loom::sync::atomic::{
+#[cfg(not(any(hyperia_loom, hyperia_shuttle)))]
+pub(crate) use core::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 

@@ -4,9 +4,10 @@
 use crate::primitive::spin_loop;
 use crate::primitive::yield_now;
 
-/// Looks at a taken lock again after this many busy steps at most, then lets other threads run.
+/// Looks at a taken lock again after this many busy steps at most, then lets other threads run. At once where
+/// a checker decides who runs.
 #[cfg(not(hyperia_loom))]
-const SPINS_MAX: u32 = 64;
+const SPINS_MAX: u32 = if cfg!(hyperia_shuttle) { 0 } else { 64 };
 
 /// Waits for the holder of a lock bit: first busily and twice as long each time, then by letting other threads
 /// run (without `std`: busily, for ever).

@@ -1,10 +1,24 @@
-//! The only door to atomics, cells, locks and threads: the real ones, or the model checker's under
-//! `cfg(hyperia_loom)`.
+//! The only door to atomics, cells, locks and threads: the real ones, or a model checker's under
+//! `cfg(hyperia_loom)` and `cfg(hyperia_shuttle)`. Shuttle has no cells: there they are the real ones.
 
-#[cfg(not(hyperia_loom))]
-pub(crate) use core::sync::atomic::{AtomicU32, Ordering};
 #[cfg(hyperia_loom)]
-pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
+use loom as checker;
+#[cfg(hyperia_shuttle)]
+use shuttle as checker;
+
+#[cfg(any(hyperia_loom, hyperia_shuttle))]
+pub(crate) use checker::sync::atomic::{AtomicU32, Ordering};
+#[cfg(not(any(hyperia_loom, hyperia_shuttle)))]
+pub(crate) use core::sync::atomic::{AtomicU32, Ordering};
+
+#[cfg(not(any(hyperia_loom, hyperia_shuttle)))]
+use core::hint;
+#[cfg(hyperia_shuttle)]
+use shuttle::hint;
+#[cfg(all(feature = "std", hyperia_shuttle))]
+use shuttle::thread;
+#[cfg(all(feature = "std", not(any(hyperia_loom, hyperia_shuttle))))]
+use std::thread;
 
 #[cfg(hyperia_loom)]
 pub(crate) use loom::cell::UnsafeCell;
@@ -35,7 +49,7 @@ impl<T> UnsafeCell<T> {
 /// Tells the processor that this thread waits for another one's few instructions.
 #[cfg(not(hyperia_loom))]
 pub(crate) fn spin_loop() {
-    core::hint::spin_loop();
+    hint::spin_loop();
 }
 #[cfg(hyperia_loom)]
 pub(crate) fn spin_loop() {
@@ -45,7 +59,7 @@ pub(crate) fn spin_loop() {
 /// Lets another thread run, where the environment has threads; otherwise a longer look at the same word.
 #[cfg(all(feature = "std", not(hyperia_loom)))]
 pub(crate) fn yield_now() {
-    std::thread::yield_now();
+    thread::yield_now();
 }
 #[cfg(any(not(feature = "std"), hyperia_loom))]
 pub(crate) fn yield_now() {
@@ -61,13 +75,13 @@ pub(crate) fn explore_no_further() {
 
 /// A thread that may sleep.
 #[cfg(all(feature = "std", not(hyperia_loom)))]
-pub(crate) struct Sleeper(std::thread::Thread);
+pub(crate) struct Sleeper(thread::Thread);
 
 #[cfg(all(feature = "std", not(hyperia_loom)))]
 impl Sleeper {
     /// The calling thread.
     pub(crate) fn current() -> Self {
-        Self(std::thread::current())
+        Self(thread::current())
     }
 
     /// Lets the next sleep of the thread, or the one it is in, end.
@@ -77,12 +91,12 @@ impl Sleeper {
 
     /// Sleeps; called by the thread itself. May end early.
     pub(crate) fn park(&self) {
-        std::thread::park();
+        thread::park();
     }
 
     /// Sleeps, but not much longer than `timeout`; called by the thread itself. May end early.
     pub(crate) fn park_timeout(&self, timeout: core::time::Duration) {
-        std::thread::park_timeout(timeout);
+        thread::park_timeout(timeout);
     }
 }
 

@@ -8,7 +8,11 @@ use crate::first_panic::FirstPanic;
 
 /// How many wakers one batch holds: a quarter of a KiB of stack. One in a model, where two waiters are
 /// many.
-const CAPACITY: usize = if cfg!(hyperia_loom) { 1 } else { 16 };
+const CAPACITY: usize = if cfg!(any(hyperia_loom, hyperia_shuttle)) {
+    1
+} else {
+    16
+};
 
 /// Collects up to sixteen wakers while a lock is held and wakes them after it was released.
 ///

@@ -8,11 +8,19 @@ use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, AtomicPtr, UnsafeCell};
 
 /// Slots in a block. Small under the model checker, so that two pushes cross a boundary.
-pub(super) const SLOTS: usize = if cfg!(hyperia_loom) { 2 } else { 32 };
+pub(super) const SLOTS: usize = if cfg!(any(hyperia_loom, hyperia_shuttle)) {
+    2
+} else {
+    32
+};
 
 /// Spent blocks that are kept. A queue whose length moves within this many blocks does not
 /// allocate.
-const SPARES: usize = if cfg!(hyperia_loom) { 1 } else { 4 };
+const SPARES: usize = if cfg!(any(hyperia_loom, hyperia_shuttle)) {
+    1
+} else {
+    4
+};
 
 /// Slots, and the way to the next block. Aligned so that a pointer to it has room for an index and
 /// a flag.

@@ -22,7 +22,7 @@ mod loom;
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::cell::Cell;
-#[cfg(not(hyperia_loom))]
+#[cfg(not(any(hyperia_loom, hyperia_shuttle)))]
 use core::cell::RefCell;
 use core::future::{Future, IntoFuture};
 use core::marker::PhantomData;
@@ -232,7 +232,7 @@ impl Bed {
     }
 
     /// Calls `f` with the bed of this thread; with a new one, if that is in use further up the stack.
-    #[cfg(not(hyperia_loom))]
+    #[cfg(not(any(hyperia_loom, hyperia_shuttle)))]
     fn with<R>(f: impl FnOnce(&Self) -> R) -> R {
         std::thread_local! {
             static CACHED: RefCell<Option<Bed>> = const { RefCell::new(None) };
@@ -251,7 +251,8 @@ impl Bed {
         f(bed.0.as_ref().expect("put in above"))
     }
 
-    #[cfg(hyperia_loom)]
+    /// The checker's threads are not the system's, so nothing is kept with them.
+    #[cfg(any(hyperia_loom, hyperia_shuttle))]
     fn with<R>(f: impl FnOnce(&Self) -> R) -> R {
         f(&Self::new())
     }
