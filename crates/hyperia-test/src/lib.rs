@@ -17,6 +17,7 @@
 //! | [`turns`] | turns an event loop until something happened |
 //! | [`proxy`] | a TCP proxy that delays, cuts, resets, stalls |
 //! | `model`, `model_roles` | model checking with a floor on executions; only under `cfg(hyperia_loom)` |
+//! | `schedules`, `schedules_at_every_poll` | many schedules, counted, with futures dropped at every poll; only under `cfg(hyperia_shuttle)` |
 //!
 //! Atomics here are the real ones even under the model checker: what a test counts is not part of
 //! what it models.
@@ -27,8 +28,12 @@ mod forever;
 pub mod locked;
 #[cfg(hyperia_loom)]
 mod model;
+#[cfg(hyperia_shuttle)]
+mod patience;
 pub mod progress;
 pub mod proxy;
+#[cfg(hyperia_shuttle)]
+mod schedules;
 pub mod stop;
 pub mod stress;
 pub mod syscalls;
@@ -39,6 +44,10 @@ pub use every_poll::{drop_at_every_poll, poll_once};
 pub use forever::forever;
 #[cfg(hyperia_loom)]
 pub use model::{model, model_roles, model_roles_in_main, model_roles_spawned};
+#[cfg(hyperia_shuttle)]
+pub use patience::{Patience, schedules_at_every_poll};
+#[cfg(hyperia_shuttle)]
+pub use schedules::schedules;
 pub use waker::{CountingWaker, PanicOn, PanicWaker};
 
 #[cfg(doctest)]
