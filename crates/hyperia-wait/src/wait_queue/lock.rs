@@ -86,9 +86,14 @@ impl WaitQueue {
 }
 
 impl Locked<'_> {
-    /// Closes the queue.
+    /// Closes the queue. If somebody waits, at once: those who are told before the unlock may look.
     pub(super) fn close(&mut self) {
         self.rest = CLOSED;
+        if !self.head.is_null() {
+            // ORDERING: Release pairs with the Acquire in `is_closed` and of a first poll, as the unlock does
+            // for them later. A plain store for the same reason (invariant 1).
+            self.queue.state.store(LOCKED | CLOSED, Release);
+        }
     }
 
     /// Takes the head out of the list and notifies it.

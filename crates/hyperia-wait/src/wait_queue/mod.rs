@@ -44,7 +44,7 @@
 //! | notify → poll | `notify` stores the status | `poll`, `drop` | what came before the notification; that the node is free | `a_poll_with_another_waker_is_the_one_that_is_woken` |
 //! | token → poll, `try_wait` | `lock_or_store_token` | `take_token`, `start` | what came before each of the notifications | `notifications_that_coalesce_carry_both_conditions` |
 //! | nobody → lock | `notify_all` finds nobody | `try_lock` of a first poll | what came before, for the look after joining | `a_condition_and_notify_all_reach_one_waiter` |
-//! | close → poll, `is_closed` | `Locked::drop` | `start`, `is_closed` | what came before the close | `a_close_that_is_seen_carries_the_closers_writes` |
+//! | close → poll, `is_closed` | `Locked::close`, `Locked::drop` | `start`, `is_closed` | what came before the close | `a_close_that_is_seen_carries_the_closers_writes` |
 //!
 //! Register-then-look against set-then-notify needs no fence: both sides read-modify-write `state`, and
 //! the later one sees the earlier.

@@ -328,6 +328,21 @@ fn a_close_that_is_seen_carries_the_closers_writes() {
         ],
         |_| (),
     );
+    // Said before the waiters are told, so before the unlock.
+    model_roles(
+        "WaitQueue: is_closed with two who wait | close",
+        2,
+        make_waiting,
+        &[
+            |shared| {
+                if shared.queue.is_closed() {
+                    assert!(shared.first.load(Relaxed));
+                }
+            },
+            close,
+        ],
+        |_| (),
+    );
     // The poll wants to take the token, which the close throws away.
     model_roles(
         "WaitQueue: poll with a token there | close",
