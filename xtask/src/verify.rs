@@ -6,7 +6,7 @@ mod sanitize;
 use crate::arguments::Arguments;
 use crate::report::{Report, Tally};
 use crate::suite;
-use crate::test_all::models::{has_models, loom_cargo, targets};
+use crate::test_all::models::{has_models, has_schedules, loom_cargo, run_schedules, targets};
 use crate::workspace::Workspace;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,6 +15,7 @@ type Step = fn(&Workspace, &Arguments, &mut Tally<'_>);
 
 const STEPS: &[(&str, Step)] = &[
     ("loom", loom),
+    ("shuttle", shuttle),
     ("stress", stress),
     ("asan", sanitize::asan),
     ("tsan", sanitize::tsan),
@@ -28,6 +29,10 @@ const PREEMPTIONS: [&str; 2] = ["4", "255"];
 const MODEL_SECONDS: &str = "300";
 /// For one binary of models, each of which may use its seconds.
 const MODELS_DEADLINE: Duration = Duration::from_secs(3 * 3600);
+/// How many times the schedules of test-all, other ones and deeper.
+const SCHEDULES: (&str, &str) = ("HYPERIA_SHUTTLE_TIMES", "30");
+/// For one binary of them, some seconds in test-all.
+const SCHEDULES_DEADLINE: Duration = Duration::from_secs(3600);
 /// How often each test binary runs in `stress`.
 const ROUNDS: usize = 20;
 const STRESS_DEADLINE: Duration = Duration::from_secs(180);
@@ -104,6 +109,18 @@ fn loom(workspace: &Workspace, arguments: &Arguments, tally: &mut Tally<'_>) {
                     tally.fail(ran.outcome.explain(&what));
                 }
             }
+        }
+    }
+}
+
+/// All schedules, and more of them; `HYPERIA_SHUTTLE_TIMES` says how many times, if it is set.
+fn shuttle(workspace: &Workspace, arguments: &Arguments, tally: &mut Tally<'_>) {
+    let (name, usual) = SCHEDULES;
+    let times = std::env::var(name).unwrap_or_else(|_| usual.to_owned());
+    for package in workspace.crates() {
+        if has_schedules(package) && arguments.wants_crate(&package.name) {
+            let times = [(name, times.as_str())];
+            run_schedules(workspace, &package.name, &times, SCHEDULES_DEADLINE, tally);
         }
     }
 }
