@@ -37,8 +37,8 @@ mod wait_group;
 
 pub use auto_reset_event::{AutoResetEvent, AutoResetWait};
 pub use manual_reset_event::{ManualResetEvent, ManualResetWait};
-pub use mutex::{Lock, Mutex, MutexGuard};
-pub use semaphore::{Permit, Semaphore, SemaphoreAcquire};
+pub use mutex::{Lock, LockOwned, Mutex, MutexGuard, OwnedMutexGuard};
+pub use semaphore::{OwnedPermit, Permit, Semaphore, SemaphoreAcquire, SemaphoreAcquireOwned};
 pub use wait_group::{Token, WaitGroup, WaitGroupWait};
 
 #[cfg(doctest)]

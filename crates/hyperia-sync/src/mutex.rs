@@ -16,6 +16,8 @@
 //! | lock and unlock, nobody waiting | | 0 | 2 |
 //! | waiting, being unlocked to, the last poll; giving up | | 0 | 1 each |
 
+mod owned;
+
 use core::fmt;
 use core::future::Future;
 use core::mem::{self, ManuallyDrop};
@@ -25,6 +27,7 @@ use core::task::{Context, Poll};
 
 use futures_core::FusedFuture;
 
+pub use self::owned::{LockOwned, OwnedMutexGuard};
 use crate::primitive::UnsafeCell;
 use crate::semaphore::{Semaphore, SemaphoreAcquire};
 
@@ -50,17 +53,17 @@ use crate::semaphore::{Semaphore, SemaphoreAcquire};
 /// });
 /// assert_eq!(total.into_inner(), 4);
 /// ```
-pub struct Mutex<T> {
+pub struct Mutex<T: ?Sized> {
     semaphore: Semaphore,
     /// Touched by whoever has the permit.
     value: UnsafeCell<T>,
 }
 
 // SAFETY: the value is moved with the mutex, which nobody has borrowed then.
-unsafe impl<T: Send> Send for Mutex<T> {}
+unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 // SAFETY: through `&Mutex` the value is reached by one guard at a time (invariant 1), on whatever thread: that
 // sends it there and back.
-unsafe impl<T: Send> Sync for Mutex<T> {}
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
     /// Creates a mutex around a value.
@@ -101,6 +104,15 @@ impl<T> Mutex<T> {
         }
     }
 
+    /// Returns the value, without the mutex.
+    pub fn into_inner(self) -> T {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: nobody else has the mutex any more, and it is not dropped, so the value is read out once.
+        this.value.with(|value| unsafe { value.read() })
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
     /// Locks, waiting until nobody else has it.
     ///
     /// # Cancel safety
@@ -134,13 +146,6 @@ impl<T> Mutex<T> {
         // SAFETY: the mutex is borrowed exclusively, so there is no guard.
         self.value.with_mut(|value| unsafe { &mut *value })
     }
-
-    /// Returns the value, without the mutex.
-    pub fn into_inner(self) -> T {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: nobody else has the mutex any more, and it is not dropped, so the value is read out once.
-        this.value.with(|value| unsafe { value.read() })
-    }
 }
 
 impl<T: Default> Default for Mutex<T> {
@@ -155,11 +160,11 @@ impl<T> From<T> for Mutex<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Mutex");
         match self.try_lock() {
-            Some(value) => debug.field("value", &*value),
+            Some(value) => debug.field("value", &&*value),
             None => debug.field("value", &format_args!("<locked>")),
         };
         debug.finish()
@@ -168,13 +173,13 @@ impl<T: fmt::Debug> fmt::Debug for Mutex<T> {
 
 /// The future of [`Mutex::lock`], which says what it does and what dropping it does.
 #[must_use = "futures do nothing unless polled"]
-pub struct Lock<'a, T> {
+pub struct Lock<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
     /// Pinned with the whole.
     acquire: SemaphoreAcquire<'a>,
 }
 
-impl<'a, T> Future for Lock<'a, T> {
+impl<'a, T: ?Sized> Future for Lock<'a, T> {
     type Output = MutexGuard<'a, T>;
 
     /// # Panics
@@ -194,13 +199,13 @@ impl<'a, T> Future for Lock<'a, T> {
     }
 }
 
-impl<T> FusedFuture for Lock<'_, T> {
+impl<T: ?Sized> FusedFuture for Lock<'_, T> {
     fn is_terminated(&self) -> bool {
         self.acquire.is_terminated()
     }
 }
 
-impl<T> fmt::Debug for Lock<'_, T> {
+impl<T: ?Sized> fmt::Debug for Lock<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lock")
             .field("is_terminated", &self.is_terminated())
@@ -210,17 +215,17 @@ impl<T> fmt::Debug for Lock<'_, T> {
 
 /// Access to the value of a [`Mutex`], which is unlocked when this is dropped.
 #[must_use = "dropping it unlocks the mutex"]
-pub struct MutexGuard<'a, T> {
+pub struct MutexGuard<'a, T: ?Sized> {
     /// Whose permit this guard has.
     mutex: &'a Mutex<T>,
 }
 
 // SAFETY: the guard is exclusive access to the value, as `&mut T` is: sent and shared as that.
-unsafe impl<T: Send> Send for MutexGuard<'_, T> {}
+unsafe impl<T: ?Sized + Send> Send for MutexGuard<'_, T> {}
 // SAFETY: `&MutexGuard` gives `&T`.
-unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
+unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 
-impl<T> Deref for MutexGuard<'_, T> {
+impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     #[inline]
@@ -231,7 +236,7 @@ impl<T> Deref for MutexGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for MutexGuard<'_, T> {
+impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as in `deref`; the guard is borrowed exclusively.
@@ -239,7 +244,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-impl<T> Drop for MutexGuard<'_, T> {
+impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     /// Unlocks, and wakes whoever waits longest.
     ///
     /// # Panics
@@ -251,13 +256,13 @@ impl<T> Drop for MutexGuard<'_, T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T: fmt::Display> fmt::Display for MutexGuard<'_, T> {
+impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

@@ -4,10 +4,11 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::task::Waker;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
 
 use futures_core::FusedFuture;
-use hyperia_sync::Mutex;
+use hyperia_sync::{Mutex, OwnedMutexGuard};
 use hyperia_test::alloc::{self, CountingAllocator};
 use hyperia_test::{CountingWaker, drop_at_every_poll, poll_once};
 use hyperia_wait::{Block, block_on};
@@ -145,4 +146,40 @@ fn debug_shows_the_value_unless_it_is_locked() {
     let guard = mutex.try_lock().unwrap();
     assert_eq!(format!("{guard:?} {guard}"), "7 7");
     assert_eq!(format!("{mutex:?}"), "Mutex { value: <locked> }");
+}
+
+#[test]
+fn a_value_without_a_size_known_beforehand_is_locked_through_a_reference() {
+    let mutex: &Mutex<[u8]> = &Mutex::new([1, 2, 3]);
+    mutex.lock().block()[1] = 7;
+    assert_eq!(*mutex.lock().block(), [1, 7, 3]);
+    let shared: Arc<Mutex<dyn Send>> = Arc::new(Mutex::new(1));
+    drop(shared.lock_owned().block());
+}
+
+#[test]
+fn an_owned_guard_keeps_the_mutex_and_unlocks_it() {
+    let mutex = Arc::new(Mutex::new(1));
+    let mut guard = Arc::clone(&mutex).try_lock_owned().unwrap();
+    *guard += 1;
+    assert!(Arc::ptr_eq(OwnedMutexGuard::mutex(&guard), &mutex));
+    assert!(Arc::clone(&mutex).try_lock_owned().is_none());
+    let task = CountingWaker::new();
+    let mut goes = Box::pin(Arc::clone(&mutex).lock_owned());
+    let mut stays = Box::pin(Arc::clone(&mutex).lock_owned());
+    assert!(poll_once(goes.as_mut(), Waker::noop()).is_pending());
+    assert!(poll_once(stays.as_mut(), &task.waker()).is_pending());
+    drop(guard);
+    drop(goes);
+    assert_eq!(task.wakes(), 1);
+    let guard = match poll_once(stays.as_mut(), &task.waker()) {
+        Poll::Ready(guard) => guard,
+        Poll::Pending => panic!("it was passed on"),
+    };
+    assert!(stays.is_terminated());
+    drop(stays);
+    assert_eq!(*guard, 2);
+    drop(guard);
+    assert!(!mutex.is_locked());
+    assert_eq!(Arc::strong_count(&mutex), 1);
 }

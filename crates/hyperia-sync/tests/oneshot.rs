@@ -513,3 +513,16 @@ fn a_recv_is_a_plain_future() {
     fn is_future<F: Future<Output = Result<u8, RecvError>> + FusedFuture + Unpin>(_: &F) {}
     is_future(&abandoned().recv());
 }
+
+#[test]
+fn a_receiver_that_gives_up_waiting_leaves_no_waker_behind() {
+    let (sender, receiver) = channel();
+    let task = CountingWaker::new();
+    let mut recv = receiver.recv();
+    assert!(poll_once(Pin::new(&mut recv), &task.waker()).is_pending());
+    let receiver = recv.into_receiver().unwrap();
+    assert_eq!(task.live(), 0);
+    sender.send(8).unwrap();
+    assert_eq!(task.wakes(), 0);
+    assert_eq!(receiver.try_recv().unwrap(), 8);
+}

@@ -310,7 +310,7 @@ fn nothing_allocates() {
 }
 
 #[test]
-#[should_panic(expected = "`SemaphoreAcquire` polled again after it was ready")]
+#[should_panic(expected = "polled again after it was ready")]
 fn polling_after_the_end_panics() {
     let semaphore = Semaphore::new(2);
     let mut acquire = pin!(semaphore.acquire());
@@ -515,5 +515,49 @@ fn never_more_inside_than_there_are_permits() {
         });
         assert_eq!(done.into_inner(), 8_000);
         assert_eq!(semaphore.available_permits(), 3);
+    }
+}
+
+#[test]
+fn an_owned_permit_keeps_the_semaphore_and_gives_back_like_a_borrowed_one() {
+    let semaphore = Arc::new(Semaphore::new(2));
+    let both = Arc::clone(&semaphore).try_acquire_many_owned(2).unwrap();
+    assert_eq!(both.permits(), 2);
+    assert!(Arc::ptr_eq(both.semaphore(), &semaphore));
+    assert!(Arc::clone(&semaphore).try_acquire_owned().is_none());
+
+    let task = CountingWaker::new();
+    let mut waits = Box::pin(Arc::clone(&semaphore).acquire_owned());
+    assert!(poll_once(waits.as_mut(), &task.waker()).is_pending());
+    drop(both);
+    assert_eq!(task.wakes(), 1);
+    let Poll::Ready(permit) = poll_once(waits.as_mut(), &task.waker()) else {
+        panic!("it was woken");
+    };
+    assert!(waits.is_terminated());
+    drop(waits);
+    assert_eq!(semaphore.available_permits(), 1);
+    permit.forget();
+    assert_eq!(semaphore.available_permits(), 1);
+    assert_eq!(Arc::strong_count(&semaphore), 1);
+    assert_eq!(task.live(), 0);
+}
+
+#[test]
+fn an_owned_acquisition_that_is_dropped_passes_on_what_it_had_got() {
+    for overtakes_max in [0, 128] {
+        let semaphore = Arc::new(Semaphore::with_overtakes_max(0, overtakes_max));
+        let [first, second] = [CountingWaker::new(), CountingWaker::new()];
+        let mut goes = Box::pin(Arc::clone(&semaphore).acquire_owned());
+        let mut stays = Box::pin(Arc::clone(&semaphore).acquire_many_owned(1));
+        assert!(poll_once(goes.as_mut(), &first.waker()).is_pending());
+        assert!(poll_once(stays.as_mut(), &second.waker()).is_pending());
+        semaphore.add_permits(1);
+        assert_eq!((first.wakes(), second.wakes()), (1, 0));
+        drop(goes);
+        assert_eq!(second.wakes(), 1);
+        assert!(poll_once(stays.as_mut(), &second.waker()).is_ready());
+        drop(stays);
+        assert_eq!(Arc::strong_count(&semaphore), 1);
     }
 }

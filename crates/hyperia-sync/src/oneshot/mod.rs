@@ -319,8 +319,15 @@ pub struct Recv<T> {
 
 impl<T> Recv<T> {
     /// Gives up waiting and hands the receiver back; `None` if the output was returned already.
+    ///
+    /// # Panics
+    ///
+    /// If the drop of the waker does that was waiting; the receiver, and the value if it was sent, is dropped then.
     pub fn into_receiver(self) -> Option<Receiver<T>> {
-        self.receiver
+        let receiver = self.receiver?;
+        // SAFETY: this side has not ended, so the block is alive. If the other one has, nobody waits any more.
+        drop(unsafe { receiver.channel.as_ref() }.unregister(RX));
+        Some(receiver)
     }
 
     #[cfg(feature = "std")]
@@ -329,7 +336,7 @@ impl<T> Recv<T> {
         mut self,
         block: impl FnOnce(&mut Self) -> Result<Result<T, RecvError>, E>,
     ) -> Result<T, RecvTimeoutError<T>> {
-        match (block(&mut self), self.receiver) {
+        match (block(&mut self), self.into_receiver()) {
             (Ok(Ok(value)), _) => Ok(value),
             (Err(_), Some(receiver)) => Err(RecvTimeoutError::Timeout(receiver)),
             // Without a receiver left it was ready.

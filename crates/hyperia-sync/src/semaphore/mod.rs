@@ -67,7 +67,9 @@
 //! The batch semaphore of tokio (Lerche, Weisz and others) for permits by the number; parking_lot's eventual
 //! fairness and async-lock's mutex for overtaking with an end, which go by time: here it is counted.
 
+mod acquire;
 mod lock;
+mod owned;
 mod permit;
 mod waiter;
 
@@ -77,9 +79,10 @@ use core::ptr;
 
 use hyperia_wait::Backoff;
 
+pub use self::acquire::SemaphoreAcquire;
+pub use self::owned::{OwnedPermit, SemaphoreAcquireOwned};
 pub use self::permit::Permit;
-pub use self::waiter::SemaphoreAcquire;
-use self::waiter::Waiter;
+pub(crate) use self::waiter::Waiter;
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicU64, UnsafeCell};
 
@@ -274,7 +277,7 @@ impl Semaphore {
 
     /// Takes permits if a newcomer may.
     #[inline]
-    fn try_take(&self, count: u32) -> bool {
+    pub(crate) fn try_take(&self, count: u32) -> bool {
         if count == 0 {
             return true;
         }

@@ -1,16 +1,13 @@
-//! One acquisition.
+//! What one acquisition does.
 
-use core::fmt;
-use core::future::Future;
 use core::marker::PhantomPinned;
 use core::mem::{self, MaybeUninit};
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Poll, Waker};
 
-use futures_core::FusedFuture;
 use hyperia_wait::list::{self, Linked, Links};
 
-use super::{Permit, Semaphore};
+use super::Semaphore;
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicU32, UnsafeCell};
 
@@ -25,8 +22,8 @@ pub(super) const GRANTED: u32 = 3;
 /// The output was returned.
 const DONE: u32 = 4;
 
-/// What one acquisition puts into the line. Lies in its pinned [`SemaphoreAcquire`].
-pub(super) struct Waiter {
+/// What one acquisition puts into the line. Lies in its pinned future, which calls [`give_up`](Self::give_up) in its drop.
+pub(crate) struct Waiter {
     /// Touched with the lock held.
     links: UnsafeCell<Links<Self>>,
     /// Written by the owner: before it links the waiter, or with the lock held. Read by whoever wakes it,
@@ -36,7 +33,15 @@ pub(super) struct Waiter {
     pub(super) status: AtomicU32,
     /// How many permits.
     pub(super) need: u32,
+    /// The list points at it.
+    _pinned: PhantomPinned,
 }
+
+// SAFETY: what other threads reach of the waiter is guarded by the lock or by `status`, and what it holds, a
+// waker, may be used and dropped anywhere.
+unsafe impl Send for Waiter {}
+// SAFETY: `&Waiter` gives access to `status` and `need` only, an atomic and a number.
+unsafe impl Sync for Waiter {}
 
 // SAFETY: `links` is reached here alone.
 unsafe impl Linked for Waiter {
@@ -67,108 +72,116 @@ impl Drop for Waiter {
     }
 }
 
-/// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`], which say what it does and what
-/// dropping it does.
-///
-/// It may be polled from any thread and with a different waker each time; the last one is woken.
-#[must_use = "futures do nothing unless polled"]
-pub struct SemaphoreAcquire<'a> {
-    semaphore: &'a Semaphore,
-    waiter: Waiter,
-    /// The list points at `waiter`.
-    _pinned: PhantomPinned,
-}
-
-// SAFETY: what other threads reach of the waiter is guarded by the lock or by `status`, and what it holds, a
-// waker, may be used and dropped anywhere.
-unsafe impl Send for SemaphoreAcquire<'_> {}
-// SAFETY: `&SemaphoreAcquire` gives access to `status` and `need` only, an atomic and a number.
-unsafe impl Sync for SemaphoreAcquire<'_> {}
-
-impl<'a> SemaphoreAcquire<'a> {
+impl Waiter {
     #[inline]
-    pub(super) fn new(semaphore: &'a Semaphore, need: u32) -> Self {
+    pub(crate) fn new(need: u32) -> Self {
         Self {
-            semaphore,
-            waiter: Waiter {
-                links: UnsafeCell::new(Links::new()),
-                waker: UnsafeCell::new(MaybeUninit::uninit()),
-                status: AtomicU32::new(INIT),
-                need,
-            },
+            links: UnsafeCell::new(Links::new()),
+            waker: UnsafeCell::new(MaybeUninit::uninit()),
+            status: AtomicU32::new(INIT),
+            need,
             _pinned: PhantomPinned,
         }
     }
 
+    /// Polls for the permits, which the caller has then.
+    ///
+    /// # Panics
+    ///
+    /// If it is polled again after it was ready.
     #[inline]
-    fn done(&self) -> Poll<Permit<'a>> {
+    pub(crate) fn poll(self: Pin<&mut Self>, semaphore: &Semaphore, waker: &Waker) -> Poll<()> {
+        // Everything in here is reached through shared references, since others may look at it.
+        let this = self.as_ref().get_ref();
+        // ORDERING: `INIT` is the owner's own.
+        if this.status.load(Relaxed) == INIT && semaphore.try_take(this.need) {
+            return this.done();
+        }
+        this.poll_further(semaphore, waker)
+    }
+
+    /// Gives up, if it has begun and is not done. To be called before it goes, with the same semaphore as `poll`.
+    #[inline]
+    pub(crate) fn give_up(&self, semaphore: &Semaphore) {
+        // ORDERING: these two are the owner's own; others are looked at again.
+        if !matches!(self.status.load(Relaxed), INIT | DONE) {
+            self.leave(semaphore);
+        }
+    }
+
+    /// Whether the permits were handed out.
+    pub(crate) fn is_done(&self) -> bool {
+        // ORDERING: `DONE` is written by the owner, who is the only one to ask.
+        self.status.load(Relaxed) == DONE
+    }
+
+    #[inline]
+    fn done(&self) -> Poll<()> {
         // ORDERING: the waiter is in no list: the owner's alone.
-        self.waiter.status.store(DONE, Relaxed);
-        Poll::Ready(Permit::new(self.semaphore, self.waiter.need))
+        self.status.store(DONE, Relaxed);
+        Poll::Ready(())
     }
 
     /// The first poll, which found nothing to take: takes, or joins the line.
-    fn start(&self, waker: &Waker) -> Poll<Permit<'a>> {
+    fn start(&self, semaphore: &Semaphore, waker: &Waker) -> Poll<()> {
         // User code, so it runs before the lock is taken.
         let own = waker.clone();
-        let mut locked = self.semaphore.lock();
-        if let Some(taken) = self.semaphore.newcomer(locked.word, self.waiter.need) {
+        let mut locked = semaphore.lock();
+        if let Some(taken) = semaphore.newcomer(locked.word, self.need) {
             locked.word = taken;
             drop(locked);
             // ORDERING: in no list: the owner's alone. If dropping the waker panics, this lets `drop` give the
             // permits back.
-            self.waiter.status.store(GRANTED, Relaxed);
+            self.status.store(GRANTED, Relaxed);
             drop(own);
             return self.done();
         }
         // SAFETY: the waiter is in no list yet, so it is this thread's alone.
-        self.waiter
-            .waker
+        self.waker
             .with_mut(|slot| unsafe { *slot = MaybeUninit::new(own) });
         // ORDERING: published by the unlock.
-        self.waiter.status.store(WAITING, Relaxed);
+        self.status.store(WAITING, Relaxed);
         // SAFETY: the lock is held, what is linked is alive (invariant 2); this one is in no list, and pinned
         // until `drop` has unlinked it.
-        unsafe { list::push_back(&mut locked.head, &raw const self.waiter) };
+        unsafe { list::push_back(&mut locked.head, &raw const *self) };
         Poll::Pending
     }
 
     /// A later poll of one who was not told anything: keeps the waker up to date.
-    fn resume(&self, waker: &Waker) -> Poll<Permit<'a>> {
+    fn resume(&self, semaphore: &Semaphore, waker: &Waker) -> Poll<()> {
         // SAFETY: the slot was written before the waiter was linked, and only this owner writes it. The
         // waker may have been moved out: then these are the bits of one that is about to be woken, and
         // `will_wake` looks at nothing but these bits.
         let same = self
-            .waiter
             .waker
             .with(|slot| unsafe { (*slot).assume_init_ref().will_wake(waker) });
         if same {
             return Poll::Pending;
         }
-        self.retry(waker, Some(waker.clone()))
+        self.retry(semaphore, waker, Some(waker.clone()))
     }
 
     /// Takes the permits if they are there and it is this one's turn; otherwise waits, with this waker.
     ///
     /// `own` is a clone of the waker, if there is one already.
-    fn retry(&self, waker: &Waker, mut own: Option<Waker>) -> Poll<Permit<'a>> {
+    fn retry(&self, semaphore: &Semaphore, waker: &Waker, mut own: Option<Waker>) -> Poll<()> {
         loop {
-            let mut locked = self.semaphore.lock();
+            let mut locked = semaphore.lock();
             // ORDERING: changed with the lock held, so taking the lock was the Acquire.
-            match self.waiter.status.load(Relaxed) {
+            match self.status.load(Relaxed) {
                 GRANTED => {
                     drop(locked);
                     drop(own);
                     return self.done();
                 }
-                WOKEN if self.waiter.need <= locked.permits() => {
-                    locked.take(self.waiter.need);
+                WOKEN if self.need <= locked.permits() => {
+                    locked.take(self.need);
                     // SAFETY: it is linked until here.
-                    unsafe { locked.unlink(&raw const self.waiter) };
+                    unsafe { locked.unlink(&raw const *self) };
                     // ORDERING: in no list any more: the owner's alone. If a waker panics below, this lets
                     // `drop` give the permits back.
-                    self.waiter.status.store(GRANTED, Relaxed);
-                    self.semaphore.serve(locked);
+                    self.status.store(GRANTED, Relaxed);
+                    semaphore.serve(locked);
                     drop(own);
                     return self.done();
                 }
@@ -182,11 +195,10 @@ impl<'a> SemaphoreAcquire<'a> {
                     let slot = MaybeUninit::new(new);
                     // SAFETY: the lock is held; the slot is this owner's to write.
                     let old = self
-                        .waiter
                         .waker
                         .with_mut(|place| unsafe { mem::replace(&mut *place, slot) });
                     // ORDERING: the unlock below publishes it, with the waker.
-                    self.waiter.status.store(WAITING, Relaxed);
+                    self.status.store(WAITING, Relaxed);
                     drop(locked);
                     if status == WAITING {
                         // SAFETY: it was `WAITING`, so it had a waker (invariant 3).
@@ -199,88 +211,43 @@ impl<'a> SemaphoreAcquire<'a> {
     }
 
     /// What `drop` does if the semaphore may know of this.
-    fn leave(&self) {
+    fn leave(&self, semaphore: &Semaphore) {
         // ORDERING: Acquire pairs with the Release in `grant`: it is done with the waiter, and what was done
         // with the permits reaches whoever gets them next. (No model notices when this is weakened: none of the
         // executions that loom explores comes here after a grant without taking the lock.)
-        let mut status = self.waiter.status.load(Acquire);
+        let mut status = self.status.load(Acquire);
         if status != GRANTED {
-            let mut locked = self.semaphore.lock();
+            let mut locked = semaphore.lock();
             // ORDERING: changed with the lock held, and this thread has it now.
-            status = self.waiter.status.load(Relaxed);
+            status = self.status.load(Relaxed);
             if status != GRANTED {
                 // SAFETY: `WAITING` or `WOKEN`, so it is linked.
-                unsafe { locked.unlink(&raw const self.waiter) };
+                unsafe { locked.unlink(&raw const *self) };
                 // The next one may be served now.
-                self.semaphore.serve(locked);
+                semaphore.serve(locked);
                 if status == WAITING {
                     // SAFETY: it was `WAITING`, so it has a waker (invariant 3), and can no longer be found.
                     drop(
-                        self.waiter
-                            .waker
+                        self.waker
                             .with(|slot| unsafe { (*slot).assume_init_read() }),
                     );
                 }
                 return;
             }
         }
-        self.semaphore.release(self.waiter.need);
+        semaphore.release(self.need);
     }
 
     /// A poll that does not take at once.
-    fn poll_further(&self, waker: &Waker) -> Poll<Permit<'a>> {
+    fn poll_further(&self, semaphore: &Semaphore, waker: &Waker) -> Poll<()> {
         // ORDERING: Acquire pairs with the Release in `grant`: what was done with the permits is seen, and the
         // other side is done with the waiter.
-        match self.waiter.status.load(Acquire) {
-            INIT => self.start(waker),
-            WAITING => self.resume(waker),
-            WOKEN => self.retry(waker, None),
+        match self.status.load(Acquire) {
+            INIT => self.start(semaphore, waker),
+            WAITING => self.resume(semaphore, waker),
+            WOKEN => self.retry(semaphore, waker, None),
             GRANTED => self.done(),
-            _ => panic!("`SemaphoreAcquire` polled again after it was ready"),
+            _ => panic!("polled again after it was ready"),
         }
-    }
-}
-
-impl<'a> Future for SemaphoreAcquire<'a> {
-    type Output = Permit<'a>;
-
-    /// # Panics
-    ///
-    /// If it is polled again after it was ready.
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
-        // Everything in here is reached through shared references, since others may look at it.
-        let this = self.as_ref().get_ref();
-        // ORDERING: `INIT` is the owner's own.
-        if this.waiter.status.load(Relaxed) == INIT && this.semaphore.try_take(this.waiter.need) {
-            return this.done();
-        }
-        this.poll_further(cx.waker())
-    }
-}
-
-impl FusedFuture for SemaphoreAcquire<'_> {
-    fn is_terminated(&self) -> bool {
-        // ORDERING: `DONE` is written by the owner, who is the only one to ask.
-        self.waiter.status.load(Relaxed) == DONE
-    }
-}
-
-impl Drop for SemaphoreAcquire<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        // ORDERING: these two are the owner's own; others are looked at again.
-        if !matches!(self.waiter.status.load(Relaxed), INIT | DONE) {
-            self.leave();
-        }
-    }
-}
-
-impl fmt::Debug for SemaphoreAcquire<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SemaphoreAcquire")
-            .field("permits", &self.waiter.need)
-            .field("is_terminated", &self.is_terminated())
-            .finish_non_exhaustive()
     }
 }
