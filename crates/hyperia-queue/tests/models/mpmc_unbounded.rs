@@ -556,3 +556,42 @@ fn the_last_owner_drops_what_is_left() {
         |shared| shared.counter.assert_all_dropped_once(),
     );
 }
+
+/// One thread pushes and pops until the first block has come round and `tail` is the word it was.
+fn go_round(state: &State) {
+    state.push(10);
+    let _ = state.pop();
+    let _ = state.pop();
+    (11..14).for_each(|value| state.push(value));
+}
+
+fn check_round(state: &State) {
+    state.drain();
+    assert_eq!(state.popped.sorted(), [0, 10, 11, 12, 13, 20]);
+}
+
+/// A claim of a last slot by a word that went away and came back (invariant 3): the producer looks, the block goes
+/// round, and then its exchange succeeds. Would catch an exchange that knows only what the look knew: it must
+/// acquire by itself. A hundred executions: the look and the exchange against a dozen steps.
+#[test]
+fn a_word_that_comes_back_is_claimed_as_if_it_were_new() {
+    in_all_placements(
+        "mpmc unbounded come back",
+        100,
+        || State::new(1),
+        &[|state: &State| state.push(20), go_round],
+        check_round,
+    );
+}
+
+/// The same for a batch.
+#[test]
+fn a_word_that_comes_back_is_claimed_by_a_batch() {
+    in_all_placements(
+        "mpmc unbounded come back, batch",
+        100,
+        || State::new(1),
+        &[|state: &State| state.push_many(20..21), go_round],
+        check_round,
+    );
+}

@@ -40,7 +40,7 @@
 //! |---|---|---|---|---|
 //! | release → acquire | `release` adds permits; unlock | `try_take`; lock | what was done with the permit | `a_permit_carries_what_was_done_under_it` |
 //! | unlock → lock | `Locked::drop` | `try_lock` | head, links, wakers | `neighbours_leave_at_once` |
-//! | hand-over → poll | `grant` stores `GRANTED` | `poll`, `drop` | what was done with the permit; that the waiter is free | `a_permit_handed_over_carries_what_was_done` |
+//! | hand-over → poll | `grant` stores `GRANTED` | `poll` | what was done with the permit; that the waiter is free | `a_permit_handed_over_carries_what_was_done` |
 //!
 //! Take-or-wait against release needs no fence: both change the one word.
 //!

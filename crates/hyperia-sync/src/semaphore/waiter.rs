@@ -212,30 +212,26 @@ impl Waiter {
 
     /// What `drop` does if the semaphore may know of this.
     fn leave(&self, semaphore: &Semaphore) {
-        // ORDERING: Acquire pairs with the Release in `grant`: it is done with the waiter, and what was done
-        // with the permits reaches whoever gets them next. (No model notices when this is weakened: none of the
-        // executions that loom explores comes here after a grant without taking the lock.)
-        let mut status = self.status.load(Acquire);
-        if status != GRANTED {
-            let mut locked = semaphore.lock();
-            // ORDERING: changed with the lock held, and this thread has it now.
-            status = self.status.load(Relaxed);
-            if status != GRANTED {
-                // SAFETY: `WAITING` or `WOKEN`, so it is linked.
-                unsafe { locked.unlink(&raw const *self) };
-                // The next one may be served now.
-                semaphore.serve(locked);
-                if status == WAITING {
-                    // SAFETY: it was `WAITING`, so it has a waker (invariant 3), and can no longer be found.
-                    drop(
-                        self.waker
-                            .with(|slot| unsafe { (*slot).assume_init_read() }),
-                    );
-                }
-                return;
-            }
+        let mut locked = semaphore.lock();
+        // ORDERING: changed with the lock held, and this thread has it now: that whoever granted is done with the waiter,
+        // and what was done with the permits, came with the lock.
+        let status = self.status.load(Relaxed);
+        if status == GRANTED {
+            drop(locked);
+            semaphore.release(self.need);
+            return;
         }
-        semaphore.release(self.need);
+        // SAFETY: `WAITING` or `WOKEN`, so it is linked.
+        unsafe { locked.unlink(&raw const *self) };
+        // The next one may be served now.
+        semaphore.serve(locked);
+        if status == WAITING {
+            // SAFETY: it was `WAITING`, so it has a waker (invariant 3), and can no longer be found.
+            drop(
+                self.waker
+                    .with(|slot| unsafe { (*slot).assume_init_read() }),
+            );
+        }
     }
 
     /// A poll that does not take at once.
