@@ -9,5 +9,4 @@ mod models {
     mod mpsc_ring;
     mod placements;
     mod spsc;
-    mod tracked;
 }

@@ -4,7 +4,6 @@
 
 mod models {
     mod channels;
-    mod tracked;
 }
 
 use std::sync::Arc;

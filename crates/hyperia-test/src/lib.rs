@@ -17,6 +17,7 @@
 //! | [`turns`] | turns an event loop until something happened |
 //! | [`proxy`] | a TCP proxy that delays, cuts, resets, stalls |
 //! | `model`, `model_roles` | model checking with a floor on executions; only under `cfg(hyperia_loom)` |
+//! | `tracked` | values that count their drops, and facts whose order is checked; only under `cfg(hyperia_loom)` |
 //! | `schedules`, `schedules_at_every_poll` | many schedules, counted, with futures dropped at every poll; only under `cfg(hyperia_shuttle)` |
 //!
 //! Atomics here are the real ones even under the model checker: what a test counts is not part of
@@ -37,6 +38,8 @@ mod schedules;
 pub mod stop;
 pub mod stress;
 pub mod syscalls;
+#[cfg(hyperia_loom)]
+pub mod tracked;
 pub mod turns;
 mod waker;
 

@@ -4,7 +4,7 @@ use super::placements::in_all_placements;
 use hyperia_queue::mpmc::Queue;
 use hyperia_queue::{PopError, PushError};
 
-use super::tracked::{Counted, Counter, Fact, Log};
+use hyperia_test::tracked::{Counted, Counter, Fact, Log};
 
 struct State {
     queue: Queue<Counted>,

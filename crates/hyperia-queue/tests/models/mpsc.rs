@@ -6,7 +6,7 @@ use super::placements::in_all_placements;
 use hyperia_queue::mpsc::{Consumer, Producer, unbounded};
 use hyperia_queue::{PopError, PushError};
 
-use super::tracked::{Counted, Counter, Fact, Log};
+use hyperia_test::tracked::{Counted, Counter, Fact, Log};
 
 /// The ends, each taken by one role; the locks are never waited for.
 struct State {

@@ -6,10 +6,10 @@ use loom::sync::atomic::AtomicBool;
 use loom::sync::atomic::Ordering::{Acquire, Release};
 
 use super::placements::in_all_placements;
-use super::tracked::{Counted, Counter, Fact, Log};
 use hyperia_queue::mpsc::raw::Ring;
 use hyperia_queue::mpsc::{BoundedConsumer, BoundedProducer, bounded};
 use hyperia_queue::{PopError, PushError};
+use hyperia_test::tracked::{Counted, Counter, Fact, Log};
 
 /// A ring that the roles share. One role at most pops; the main thread does before and after.
 struct State {

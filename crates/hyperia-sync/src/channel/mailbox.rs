@@ -19,6 +19,7 @@
 //! |---|---|---|---|---|
 //! | put → take | `put` stores `FULL` | `take` claims | the value | `a_value_left_in_the_mailbox_is_received_once` |
 //! | take → put | `take` stores `EMPTY` | `put` looks | that the value was moved out | `a_mailbox_is_used_again` |
+//! | take → look | `take` claims, stores `EMPTY` | `is_full` | what the receiver did before | `who_sees_that_a_value_was_taken_sees_what_came_before` |
 
 #[cfg(all(test, hyperia_loom))]
 mod loom;
@@ -74,7 +75,7 @@ impl<T> Mailbox<T> {
 
     /// Whether a value is there. The one who put it knows by this that nobody has taken it yet.
     pub(crate) fn is_full(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release of `take`, for the sender whose value is gone: what the receiver did
+        // ORDERING: Acquire pairs with both Releases of `take`, for the sender whose value is gone: what the receiver did
         // before it was taken happens before the send is over.
         self.state.load(Acquire) == FULL
     }
@@ -85,10 +86,11 @@ impl<T> Mailbox<T> {
         if self.state.load(Relaxed) != FULL {
             return None;
         }
-        // ORDERING: Acquire pairs with the Release in `put`: the value is there. On failure nothing is touched.
+        // ORDERING: Acquire pairs with the Release in `put`: the value is there. Release pairs with the Acquire in
+        // `is_full`: what was done before is seen by the sender whose value it is. On failure nothing is touched.
         if self
             .state
-            .compare_exchange(FULL, TAKING, Acquire, Relaxed)
+            .compare_exchange(FULL, TAKING, AcqRel, Relaxed)
             .is_err()
         {
             return None;
@@ -97,7 +99,7 @@ impl<T> Mailbox<T> {
         let value = self
             .value
             .with(|place| unsafe { (*place).assume_init_read() });
-        // ORDERING: Release pairs with the Acquire in `put` and `is_full`: the value was moved out.
+        // ORDERING: Release pairs with the Acquire in `put`: the value was moved out; and, as above, in `is_full`.
         self.state.store(EMPTY, Release);
         Some(value)
     }

@@ -2,16 +2,20 @@
 //!
 //! The queues behind them are modelled in hyperia-queue; three and more tasks at once are left to shuttle. In every model of two roles each of them touches the queue, the
 //! fence and who waits, three times at least: tens of executions.
+#![expect(
+    unused_mut,
+    reason = "some ends are shared, where the macros below are for all"
+)]
 
 use std::pin::pin;
 use std::sync::Mutex;
 
-use hyperia_sync::mpsc::RecvError;
+use hyperia_sync::mpsc::{RecvError, TryRecvError, TrySendError};
 use hyperia_sync::{mpmc, mpsc, spsc};
 use hyperia_test::{CountingWaker, model_roles, poll_once};
 use hyperia_wait::block_on;
 
-use super::tracked::{Counted, Counter, Fact, Log};
+use hyperia_test::tracked::{Counted, Counter, Fact, Log};
 
 /// The ends of a channel, for the roles to take.
 struct State<S, R> {
@@ -21,6 +25,7 @@ struct State<S, R> {
     /// In the order of one receiver.
     received: Log,
     fact: Fact,
+    second_fact: Fact,
 }
 
 impl<S, R> State<S, R> {
@@ -31,6 +36,7 @@ impl<S, R> State<S, R> {
             counter: Counter::default(),
             received: Log::default(),
             fact: Fact::new(),
+            second_fact: Fact::new(),
         }
     }
 
@@ -76,7 +82,6 @@ macro_rules! models_of_each_kind {
             /// With the value 0 inside.
             fn full() -> State {
                 let state = empty();
-                #[allow(unused_mut, reason = "some ends are shared")]
                 let mut sender = state.sender();
                 assert!(sender.try_send(state.counter.make(0)).is_ok());
                 state.put_back_sender(sender);
@@ -93,16 +98,14 @@ macro_rules! models_of_each_kind {
                     empty,
                     &[
                         |state: &State| {
-                            #[allow(unused_mut, reason = "some ends are shared")]
                             let mut sender = state.sender();
                             state.fact.establish();
                             assert!(sender.try_send(state.counter.make(1)).is_ok());
                             state.put_back_sender(sender);
                         },
                         |state: &State| {
-                            #[allow(unused_mut, reason = "some ends are shared")]
                             let mut receiver = state.receiver();
-                            state.note(block_on(receiver.recv()).ok().expect("it is open"));
+                            state.note(block_on(receiver.recv()).expect("it is open"));
                             state.fact.assert();
                             state.put_back_receiver(receiver);
                         },
@@ -123,22 +126,19 @@ macro_rules! models_of_each_kind {
                     full,
                     &[
                         |state: &State| {
-                            #[allow(unused_mut, reason = "some ends are shared")]
                             let mut sender = state.sender();
                             assert!(block_on(sender.send(state.counter.make(1))).is_ok());
                             state.put_back_sender(sender);
                         },
                         |state: &State| {
-                            #[allow(unused_mut, reason = "some ends are shared")]
                             let mut receiver = state.receiver();
-                            state.note(receiver.try_recv().ok().expect("it is full"));
+                            state.note(receiver.try_recv().expect("it is full"));
                             state.put_back_receiver(receiver);
                         },
                     ],
                     |state: &State| {
-                        #[allow(unused_mut, reason = "some ends are shared")]
                         let mut receiver = state.receiver();
-                        state.note(receiver.try_recv().ok().expect("it was sent"));
+                        state.note(receiver.try_recv().expect("it was sent"));
                         assert_eq!(state.received.values(), [0, 1]);
                         drop(receiver);
                         state.finish();
@@ -156,7 +156,6 @@ macro_rules! models_of_each_kind {
                     &[
                         |state: &State| {
                             let counting = CountingWaker::new();
-                            #[allow(unused_mut, reason = "some ends are shared")]
                             let mut sender = state.sender();
                             {
                                 let mut send = pin!(sender.send(state.counter.make(1)));
@@ -165,7 +164,6 @@ macro_rules! models_of_each_kind {
                             state.put_back_sender(sender);
                         },
                         |state: &State| {
-                            #[allow(unused_mut, reason = "some ends are shared")]
                             let mut receiver = state.receiver();
                             for _ in 0..2 {
                                 let _ = receiver.try_recv().map(|counted| state.note(counted));
@@ -174,7 +172,6 @@ macro_rules! models_of_each_kind {
                         },
                     ],
                     |state: &State| {
-                        #[allow(unused_mut, reason = "some ends are shared")]
                         let mut receiver = state.receiver();
                         while let Ok(counted) = receiver.try_recv() {
                             state.note(counted);
@@ -202,9 +199,8 @@ macro_rules! models_of_each_kind {
                             drop(sender);
                         },
                         |state: &State| {
-                            #[allow(unused_mut, reason = "some ends are shared")]
                             let mut receiver = state.receiver();
-                            state.note(block_on(receiver.recv()).ok().expect("it comes first"));
+                            state.note(block_on(receiver.recv()).expect("it comes first"));
                             assert_eq!(block_on(receiver.recv()).err(), Some(RecvError));
                             state.fact.assert();
                         },
@@ -225,7 +221,6 @@ macro_rules! models_of_each_kind {
                     full,
                     &[
                         |state: &State| {
-                            #[allow(unused_mut, reason = "some ends are shared")]
                             let mut sender = state.sender();
                             if let Err(error) = block_on(sender.send(state.counter.make(1))) {
                                 assert_eq!(error.into_inner().value, 1);
@@ -263,6 +258,50 @@ macro_rules! models_of_many_senders {
                 state
             }
 
+            /// Catches a receiver that hears of the end, and not of all that came before it.
+            ///
+            /// Floor: three roles that touch one count or the queue.
+            #[test]
+            fn the_end_of_the_last_sender_carries_what_all_did() {
+                model_roles(
+                    concat!(
+                        $name,
+                        ": drop a sender | drop a sender | try_recv, try_recv"
+                    ),
+                    20,
+                    || {
+                        let state = State::new($kind::bounded(1));
+                        let sender = state.sender();
+                        state.put_back_sender(sender.clone());
+                        state.put_back_sender(sender);
+                        state
+                    },
+                    &[
+                        |state: &State| {
+                            let sender = state.sender();
+                            state.fact.establish();
+                            drop(sender);
+                        },
+                        |state: &State| {
+                            let sender = state.sender();
+                            state.second_fact.establish();
+                            drop(sender);
+                        },
+                        |state: &State| {
+                            let mut receiver = state.receiver();
+                            for _ in 0..2 {
+                                if receiver.try_recv().err() == Some(TryRecvError::Disconnected) {
+                                    state.fact.assert();
+                                    state.second_fact.assert();
+                                }
+                            }
+                            state.put_back_receiver(receiver);
+                        },
+                    ],
+                    State::finish,
+                );
+            }
+
             /// Catches a close that leaves somebody asleep, and a value that is accepted and not received.
             #[test]
             fn a_close_wakes_both_sides_and_drains() {
@@ -278,7 +317,6 @@ macro_rules! models_of_many_senders {
                                 expected.push(1);
                             }
                             sender.close();
-                            #[allow(unused_mut, reason = "some ends are shared")]
                             let mut receiver = state.receiver();
                             while let Ok(counted) = block_on(receiver.recv()) {
                                 state.note(counted);
@@ -325,9 +363,52 @@ fn the_room_of_a_dropped_permit_reaches_a_sender() {
         ],
         |state: &State<mpsc::Sender<Counted>, mpsc::Receiver<Counted>>| {
             let mut receiver = state.receiver();
-            state.note(receiver.try_recv().ok().expect("it was sent"));
+            state.note(receiver.try_recv().expect("it was sent"));
             drop(receiver);
             state.finish();
         },
+    );
+}
+
+/// Catches a sender that hears of the end, and not of all that came before it.
+///
+/// Floor: three roles that touch one count or the queue.
+#[test]
+fn the_end_of_the_last_receiver_carries_what_all_did() {
+    type State = super::channels::State<mpmc::Sender<Counted>, mpmc::Receiver<Counted>>;
+    model_roles(
+        "mpmc: drop a receiver | drop a receiver | try_send, try_send",
+        20,
+        || {
+            let state = State::new(mpmc::bounded(2));
+            let receiver = state.receiver();
+            state.put_back_receiver(receiver.clone());
+            state.put_back_receiver(receiver);
+            state
+        },
+        &[
+            |state: &State| {
+                let receiver = state.receiver();
+                state.fact.establish();
+                drop(receiver);
+            },
+            |state: &State| {
+                let receiver = state.receiver();
+                state.second_fact.establish();
+                drop(receiver);
+            },
+            |state: &State| {
+                let sender = state.sender();
+                for value in 0..2 {
+                    let sent = sender.try_send(state.counter.make(value));
+                    if let Err(TrySendError::Disconnected(_)) = sent {
+                        state.fact.assert();
+                        state.second_fact.assert();
+                    }
+                }
+                state.put_back_sender(sender);
+            },
+        ],
+        State::finish,
     );
 }

@@ -1,18 +1,33 @@
 //! Models of the mailbox alone.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use std::sync::Mutex;
-use std::vec::Vec;
 
 use hyperia_test::{model_roles, model_roles_spawned};
 
 use super::Mailbox;
+use crate::primitive::UnsafeCell;
 
 #[derive(Default)]
 struct State {
     mailbox: Mailbox<Box<u32>>,
     received: Mutex<Vec<u32>>,
     kept: Mutex<Vec<u32>>,
+    /// Written before a value is taken.
+    before: Before,
+}
+
+/// Something that is written once, and read by who knows that it was.
+struct Before(UnsafeCell<bool>);
+
+// SAFETY: the model checker fails on every pair of accesses that are not ordered.
+unsafe impl Sync for Before {}
+
+impl Default for Before {
+    fn default() -> Self {
+        Self(UnsafeCell::new(false))
+    }
 }
 
 impl State {
@@ -60,14 +75,14 @@ fn a_value_left_in_the_mailbox_is_received_once() {
         20,
         State::default,
         &[
-            |state| {
+            |state: &State| {
                 state.put_or_keep(1);
                 state.take_back();
             },
             State::take,
             State::take,
         ],
-        |state| assert_eq!(state.all(), [1]),
+        |state: &State| assert_eq!(state.all(), [1]),
     );
 }
 
@@ -82,11 +97,13 @@ fn a_mailbox_is_used_again() {
         20,
         State::default,
         &[
-            |state| {
+            |state: &State| {
                 state.put_or_keep(1);
+                // Lets the other side go on, which loom does not think of here by itself.
+                loom::thread::yield_now();
                 state.put_or_keep(2);
             },
-            |state| {
+            |state: &State| {
                 state.take();
                 state.take();
             },
@@ -95,5 +112,35 @@ fn a_mailbox_is_used_again() {
             state.take();
             assert_eq!(state.all(), [1, 2]);
         },
+    );
+}
+
+/// Catches a sender that knows that its value was received, and not what came before that.
+///
+/// Floor: one look against two stores.
+#[test]
+fn who_sees_that_a_value_was_taken_sees_what_came_before() {
+    model_roles_spawned(
+        "mailbox: put, look | take",
+        3,
+        || {
+            let state = State::default();
+            state.put_or_keep(1);
+            state
+        },
+        &[
+            |state: &State| {
+                if !state.mailbox.is_full() {
+                    // SAFETY: checked by the model.
+                    assert!(state.before.0.with(|before| unsafe { *before }));
+                }
+            },
+            |state: &State| {
+                // SAFETY: checked by the model.
+                state.before.0.with_mut(|before| unsafe { *before = true });
+                state.take();
+            },
+        ],
+        |state: &State| assert_eq!(state.all(), [1]),
     );
 }

@@ -1,5 +1,6 @@
 //! Values and facts whose every access the model checker sees.
 
+use std::fmt;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
@@ -7,42 +8,63 @@ use std::sync::{Arc, Mutex};
 use loom::cell::UnsafeCell;
 
 /// Written by one role and read by another: a failure unless the write happened before the read.
-pub(crate) struct Fact(UnsafeCell<bool>);
+pub struct Fact(UnsafeCell<bool>);
 
 // SAFETY: the model checker fails on every pair of accesses that are not ordered.
 unsafe impl Sync for Fact {}
 
+impl Default for Fact {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fact").finish_non_exhaustive()
+    }
+}
+
 impl Fact {
-    pub(crate) fn new() -> Self {
+    /// Not established yet.
+    pub fn new() -> Self {
         Self(UnsafeCell::new(false))
     }
 
-    pub(crate) fn establish(&self) {
+    /// Writes it.
+    pub fn establish(&self) {
         // SAFETY: checked by the model.
         self.0.with_mut(|fact| unsafe { *fact = true });
     }
 
-    pub(crate) fn assert(&self) {
+    /// Reads it.
+    ///
+    /// # Panics
+    /// If it was not established before; by the model checker, if that is not ordered before this.
+    pub fn assert(&self) {
         // SAFETY: checked by the model.
         assert!(self.0.with(|fact| unsafe { *fact }));
     }
 }
 
 /// A value that counts its drops; the count is no part of the model.
-pub(crate) struct Counted {
-    pub(crate) value: usize,
+#[derive(Debug)]
+pub struct Counted {
+    /// What it is.
+    pub value: usize,
     drops: Arc<AtomicUsize>,
 }
 
 /// Makes counted values.
-#[derive(Clone, Default)]
-pub(crate) struct Counter {
+#[derive(Clone, Debug, Default)]
+pub struct Counter {
     made: Arc<AtomicUsize>,
     drops: Arc<AtomicUsize>,
 }
 
 impl Counter {
-    pub(crate) fn make(&self, value: usize) -> Counted {
+    /// Makes one.
+    pub fn make(&self, value: usize) -> Counted {
         // ORDERING: Relaxed, a count.
         self.made.fetch_add(1, Relaxed);
         Counted {
@@ -51,7 +73,11 @@ impl Counter {
         }
     }
 
-    pub(crate) fn assert_all_dropped_once(&self) {
+    /// Compares.
+    ///
+    /// # Panics
+    /// If not as many were dropped as made.
+    pub fn assert_all_dropped_once(&self) {
         // ORDERING: Relaxed, read after all threads were joined.
         assert_eq!(self.made.load(Relaxed), self.drops.load(Relaxed));
     }
@@ -65,19 +91,28 @@ impl Drop for Counted {
 }
 
 /// What was popped, in order. Not modelled, and never waited for: one role at a time uses it.
-#[derive(Default)]
-pub(crate) struct Log(Mutex<Vec<usize>>);
+#[derive(Debug, Default)]
+pub struct Log(Mutex<Vec<usize>>);
 
 impl Log {
-    pub(crate) fn push(&self, value: usize) {
+    /// Appends.
+    ///
+    /// # Panics
+    /// If a role panicked here.
+    pub fn push(&self, value: usize) {
         self.0.lock().unwrap().push(value);
     }
 
-    pub(crate) fn values(&self) -> Vec<usize> {
+    /// All of them.
+    ///
+    /// # Panics
+    /// If a role panicked here.
+    pub fn values(&self) -> Vec<usize> {
         self.0.lock().unwrap().clone()
     }
 
-    pub(crate) fn sorted(&self) -> Vec<usize> {
+    /// All of them, the smallest first.
+    pub fn sorted(&self) -> Vec<usize> {
         let mut values = self.values();
         values.sort_unstable();
         values
