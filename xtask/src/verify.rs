@@ -2,6 +2,7 @@
 mod fuzz;
 mod mutate;
 mod sanitize;
+mod seeds;
 
 use crate::arguments::Arguments;
 use crate::report::{Report, Tally};
@@ -20,6 +21,7 @@ const STEPS: &[(&str, Step)] = &[
     ("asan", sanitize::asan),
     ("tsan", sanitize::tsan),
     ("fuzz", fuzz::fuzz),
+    ("seeds", seeds::seeds),
     ("mutate", mutate::mutate),
 ];
 

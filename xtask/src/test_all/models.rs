@@ -143,7 +143,7 @@ pub(crate) fn run_schedules(
 }
 
 /// `cargo` under shuttle's cfg, in a target folder of its own, as [`loom_cargo`].
-fn shuttle_cargo(workspace: &Workspace, args: &[&str]) -> Command {
+pub(crate) fn shuttle_cargo(workspace: &Workspace, args: &[&str]) -> Command {
     let mut command = workspace.cargo(args);
     command.env("RUSTFLAGS", "--cfg hyperia_shuttle");
     command.env("CARGO_TARGET_DIR", workspace.target.join("shuttle"));

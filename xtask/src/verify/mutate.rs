@@ -4,7 +4,7 @@
 use crate::arguments::Arguments;
 use crate::report::Tally;
 use crate::suite;
-use crate::test_all::models::{has_models, loom_cargo, targets};
+use crate::test_all::models::{has_models, has_schedules, loom_cargo, shuttle_cargo, targets};
 use crate::tidy::source::{Source, import_ranges, is_word, line_of, words};
 use crate::workspace::{Package, Workspace};
 use std::io;
@@ -27,7 +27,7 @@ struct Mutation {
 }
 
 /// What became of a mutant.
-enum Fate {
+pub(super) enum Fate {
     Killed(String),
     Survived,
     Unbuilt(String),
@@ -35,18 +35,10 @@ enum Fate {
 
 /// Mutates the crates that have models.
 pub(super) fn mutate(workspace: &Workspace, arguments: &Arguments, tally: &mut Tally<'_>) {
-    let folder = workspace.target.join("mutate");
-    let copy = Workspace {
-        root: folder.join("tree"),
-        target: folder.join("build"),
-        ..workspace.clone()
+    let copy = match copy_of(workspace) {
+        Ok(copy) => copy,
+        Err(why) => return tally.fail(why),
     };
-    if let Err(error) = copy_workspace(&workspace.root, &copy.root) {
-        return tally.fail(format!(
-            "cannot copy the workspace to {}: {error}",
-            copy.root.display()
-        ));
-    }
     for package in workspace.crates() {
         if !package.has_loom || !has_models(package) || !arguments.wants_crate(&package.name) {
             continue;
@@ -155,13 +147,21 @@ fn operation(code: &str, at: usize, ordering: &str) -> String {
     format!("{name} {ordering} -> Relaxed")
 }
 
-fn judge(copy: &Workspace, package: &Package) -> Fate {
+/// Runs the models, the schedules and the tests of a crate in the copy, until one fails.
+pub(super) fn judge(copy: &Workspace, package: &Package) -> Fate {
     let name = package.name.as_str();
     let mut models = loom_cargo(copy, &["test", "--release", "-p", name]);
     models.args(targets(package));
     let mut tests = copy.cargo(&["test", "--lib", "--tests", "-p", name]);
     tests.env("CARGO_TARGET_DIR", &copy.target);
-    for command in [&mut models, &mut tests] {
+    let mut schedules = shuttle_cargo(copy, &["test", "--release", "-p", name]);
+    schedules.args(["--test", "shuttle"]);
+    let schedules = has_schedules(package).then_some(&mut schedules);
+    for command in [&mut models]
+        .into_iter()
+        .chain(schedules)
+        .chain([&mut tests])
+    {
         let binaries = match suite::build(command) {
             Ok(binaries) => binaries,
             Err(why) => return Fate::Unbuilt(why),
@@ -174,6 +174,23 @@ fn judge(copy: &Workspace, package: &Package) -> Fate {
         }
     }
     Fate::Survived
+}
+
+/// Makes the copy, with a target folder of its own.
+pub(super) fn copy_of(workspace: &Workspace) -> Result<Workspace, String> {
+    let folder = workspace.target.join("mutate");
+    let copy = Workspace {
+        root: folder.join("tree"),
+        target: folder.join("build"),
+        ..workspace.clone()
+    };
+    match copy_workspace(&workspace.root, &copy.root) {
+        Ok(()) => Ok(copy),
+        Err(error) => Err(format!(
+            "cannot copy the workspace to {}: {error}",
+            copy.root.display()
+        )),
+    }
 }
 
 /// Copies what cargo needs; files that are the same stay, so that they need not be built again.
