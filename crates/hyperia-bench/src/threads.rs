@@ -6,6 +6,15 @@ use crate::sample::{Sample, measure_placed_threads};
 use hyperia_queue::mpmc::Queue;
 use hyperia_queue::{PopError, PushError};
 
+/// Runs `roles` on a thread each, timed as by [`measure_threads`](crate::measure_threads), each on a processor of its
+/// own; where there are more roles than processors, the first of them get one more.
+///
+/// # Panics
+/// If there is no role, or if one does.
+pub fn measure_bound(roles: Vec<Box<dyn FnOnce() + Send + '_>>) -> Sample {
+    measure_placed_threads(roles, bind)
+}
+
 /// Runs `role` on `count` threads at the same time, each with its index and on a processor of its own,
 /// timed as by [`measure_threads`](crate::measure_threads).
 ///
