@@ -1,9 +1,7 @@
-//! Semaphores and mutexes against those of tokio, async-lock, futures-intrusive and futures-util.
-use async_executor::LocalExecutor;
+//! Semaphores and mutexes against those of tokio, async-lock, asyncband, futures-intrusive and futures-util.
 use futures_intrusive::sync::{Mutex as IntrusiveMutex, Semaphore as IntrusiveSemaphore};
-use hyperia_bench::{Comparison, Load, Sample, measure, measure_copies, version};
+use hyperia_bench::{Comparison, Load, Sample, measure, measure_copies, run_tasks, version};
 use hyperia_sync::{Mutex, Semaphore};
-use hyperia_wait::block_on;
 use std::hint::black_box;
 use std::pin::pin;
 use std::sync::Arc;
@@ -42,6 +40,16 @@ lock!(
 lock!(
     async_lock::Mutex<u64>,
     async_lock::MutexGuard<'a, u64>,
+    |this| this.lock()
+);
+lock!(
+    asyncband::semaphore::Semaphore,
+    asyncband::semaphore::SemaphorePermit<'a>,
+    |this| this.acquire(1)
+);
+lock!(
+    asyncband::mutex::Mutex<u64>,
+    asyncband::mutex::MutexGuard<'a, u64>,
     |this| this.lock()
 );
 lock!(
@@ -106,8 +114,9 @@ impl Work {
     fn not_shown(self) -> &'static str {
         match self {
             Self::Tasks => {
-                "who gets it: tokio keeps strict order, futures-intrusive and futures-util let newcomers \
-                 overtake for ever, async-lock's mutex for half a millisecond, ours 128 times"
+                "who gets it: tokio, asyncband and the fair ones keep strict order, which has a thread sleep and \
+                 wake for a turn; futures-intrusive's unfair ones and futures-util let newcomers overtake for ever, \
+                 async-lock's mutex for half a millisecond, ours 128 times"
             }
             _ => "other threads",
         }
@@ -144,23 +153,16 @@ impl Work {
                 sample
             }
             Self::Tasks => measure_copies(2, |_| {
-                let executor = LocalExecutor::new();
-                let tasks: Vec<_> = (0..4)
-                    .map(|_| {
-                        executor.spawn(async {
-                            for turn in 0..operations / 8 {
-                                let held = lock.acquire().await;
-                                black_box(turn);
-                                drop(held);
-                            }
-                        })
+                let task = || {
+                    Box::pin(async {
+                        for turn in 0..operations / 8 {
+                            let held = lock.acquire().await;
+                            black_box(turn);
+                            drop(held);
+                        }
                     })
-                    .collect();
-                block_on(executor.run(async {
-                    for task in tasks {
-                        task.await;
-                    }
-                }));
+                };
+                run_tasks((0..4).map(|_| task()).collect());
             }),
         }
     }
@@ -190,8 +192,14 @@ fn main() {
         .contender(of("Semaphore", "async-lock"), |n| {
             work.run(&async_lock::Semaphore::new(1), n)
         })
+        .contender(of("Semaphore", "asyncband"), |n| {
+            work.run(&asyncband::semaphore::Semaphore::new(1), n)
+        })
         .contender(of("Semaphore, unfair", "futures-intrusive"), |n| {
             work.run(&IntrusiveSemaphore::new(false, 1), n)
+        })
+        .contender(of("Semaphore, fair", "futures-intrusive"), |n| {
+            work.run(&IntrusiveSemaphore::new(true, 1), n)
         })
         .contender(of("Semaphore", "tokio"), |n| {
             work.run(&Unclosed(tokio::sync::Semaphore::new(1)), n)
@@ -208,8 +216,14 @@ fn main() {
         .contender(of("Mutex", "async-lock"), |n| {
             work.run(&async_lock::Mutex::new(0), n)
         })
+        .contender(of("Mutex", "asyncband"), |n| {
+            work.run(&asyncband::mutex::Mutex::new(0), n)
+        })
         .contender(of("Mutex, unfair", "futures-intrusive"), |n| {
             work.run(&IntrusiveMutex::new(0, false), n)
+        })
+        .contender(of("Mutex, fair", "futures-intrusive"), |n| {
+            work.run(&IntrusiveMutex::new(0, true), n)
         })
         .contender(of("Mutex", "futures-util"), |n| {
             work.run(&futures_util::lock::Mutex::new(0), n)

@@ -1,13 +1,15 @@
-//! The mpmc queues against crossbeam's: the bounded one against `ArrayQueue`, the unbounded one against
-//! `SegQueue`.
+//! The mpmc queues, never waiting: the bounded one against crossbeam's `ArrayQueue`, the unbounded one against its
+//! `SegQueue`, and both against `concurrent-queue` and the channels that offer the same.
 use crossbeam_queue::{ArrayQueue, SegQueue};
-use hyperia_bench::{Comparison, Load, Sample, measure, measure_threads, until, version};
+use hyperia_bench::{Comparison, Load, Sample, measure, measure_bound, until, version};
 use hyperia_queue::mpmc::{Queue, UnboundedQueue};
+use std::hint::black_box;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-const CAPACITY: usize = 1024;
-const BATCH: usize = 32;
+/// Of the bounded ones; half of it makes a burst.
+const CAPACITY: usize = 2048;
+const BURST: usize = 1024;
 
 /// What all have.
 trait Shared: Sync {
@@ -15,67 +17,78 @@ trait Shared: Sync {
     fn try_pop(&self) -> Option<u64>;
 }
 
-impl Shared for Queue<u64> {
-    fn try_push(&self, value: u64) -> bool {
-        self.push(value).is_ok()
-    }
-    fn try_pop(&self) -> Option<u64> {
-        self.pop().ok()
-    }
-}
-
-impl Shared for ArrayQueue<u64> {
-    fn try_push(&self, value: u64) -> bool {
-        self.push(value).is_ok()
-    }
-    fn try_pop(&self) -> Option<u64> {
-        self.pop()
-    }
-}
-
-impl Shared for UnboundedQueue<u64> {
-    fn try_push(&self, value: u64) -> bool {
-        self.push(value).is_ok()
-    }
-    fn try_pop(&self) -> Option<u64> {
-        self.pop().ok()
-    }
-}
-
-impl Shared for SegQueue<u64> {
-    fn try_push(&self, value: u64) -> bool {
-        self.push(value);
-        true
-    }
-    fn try_pop(&self) -> Option<u64> {
-        self.pop()
-    }
-}
-
-/// Push and pop in turns, on one thread.
-fn alone(queue: &impl Shared, operations: u64) -> Sample {
-    let mut sum = 0_u64;
-    let sample = measure(|| {
-        for value in 0..operations {
-            assert!(queue.try_push(value));
-            sum += queue.try_pop().expect("it was just pushed");
+/// A contender, by its own methods.
+macro_rules! shared {
+    ($($type:ty, |$this:ident, $value:ident| $pushed:expr, $popped:expr;)+) => {$(
+        impl Shared for $type {
+            #[inline]
+            fn try_push(&self, $value: u64) -> bool {
+                let $this = self;
+                $pushed
+            }
+            #[inline]
+            fn try_pop(&self) -> Option<u64> {
+                let $this = self;
+                $popped
+            }
         }
-    });
-    assert_eq!(sum, operations * (operations - 1) / 2);
-    sample
+    )+};
 }
+
+/// The two ends of a channel.
+type Ends<S, R> = (S, R);
+
+shared! {
+    Queue<u64>, |queue, value| queue.push(value).is_ok(), queue.pop().ok();
+    UnboundedQueue<u64>, |queue, value| queue.push(value).is_ok(), queue.pop().ok();
+    ArrayQueue<u64>, |queue, value| queue.push(value).is_ok(), queue.pop();
+    SegQueue<u64>, |queue, value| { queue.push(value); true }, queue.pop();
+    // Its bounded and its unbounded one are of the same type.
+    concurrent_queue::ConcurrentQueue<u64>, |queue, value| queue.push(value).is_ok(), queue.pop().ok();
+    // So are these.
+    Ends<kanal::Sender<u64>, kanal::Receiver<u64>>,
+        |ends, value| ends.0.try_send(value) == Ok(true), ends.1.try_recv().ok().flatten();
+    Ends<crossbeam_channel::Sender<u64>, crossbeam_channel::Receiver<u64>>,
+        |ends, value| ends.0.try_send(value).is_ok(), ends.1.try_recv().ok();
+    Ends<asyncband::mpmc::BoundedSender<u64>, asyncband::mpmc::BoundedReceiver<u64>>,
+        |ends, value| ends.0.try_send(value).is_ok(), ends.1.try_recv().ok();
+    Ends<asyncband::mpmc::UnboundedSender<u64>, asyncband::mpmc::UnboundedReceiver<u64>>,
+        |ends, value| ends.0.send(value).is_ok(), ends.1.try_recv().ok();
+}
+
+/// Ours alone have batches.
+trait Batched {
+    fn push_batch(&self, values: &mut Vec<u64>);
+    fn pop_batch(&self, values: &mut Vec<u64>, count: usize);
+}
+
+macro_rules! batched {
+    ($($type:ty),+) => {$(
+        impl Batched for $type {
+            fn push_batch(&self, values: &mut Vec<u64>) {
+                let count = values.len();
+                assert_eq!(self.push_many(values), Ok(count));
+            }
+            fn pop_batch(&self, values: &mut Vec<u64>, count: usize) {
+                assert_eq!(self.pop_many(values, count), Ok(count));
+            }
+        }
+    )+};
+}
+
+batched!(Queue<u64>, UnboundedQueue<u64>);
 
 /// As many pushes as make a burst, then as many pops, on one thread.
-fn bursts(queue: &impl Shared, operations: u64) -> Sample {
-    let rounds = operations.div_ceil(CAPACITY as u64);
+fn bursts(queue: &impl Shared, burst: usize, operations: u64) -> Sample {
+    let rounds = operations.div_ceil(burst as u64);
     let (mut sum, mut next) = (0_u64, 0_u64);
     let sample = measure(|| {
         for _ in 0..rounds {
-            for value in next..next + CAPACITY as u64 {
+            for value in next..next + burst as u64 {
                 assert!(queue.try_push(value));
             }
-            next += CAPACITY as u64;
-            for _ in 0..CAPACITY {
+            next += burst as u64;
+            for _ in 0..burst {
                 sum += queue.try_pop().expect("it was just pushed");
             }
         }
@@ -84,8 +97,25 @@ fn bursts(queue: &impl Shared, operations: u64) -> Sample {
     sample
 }
 
-/// `pairs` producers and as many consumers; each value is `1 << 32 | index`, so that the sum shows both
-/// how many and which.
+/// The same in batches, through a vector.
+fn batches(queue: &impl Batched, batch: usize, operations: u64) -> Sample {
+    let rounds = operations.div_ceil(batch as u64);
+    let (mut values, mut sum, mut next) = (Vec::with_capacity(batch), 0_u64, 0_u64);
+    let sample = measure(|| {
+        for _ in 0..rounds {
+            values.extend(next..next + batch as u64);
+            next += batch as u64;
+            queue.push_batch(&mut values);
+            queue.pop_batch(&mut values, batch);
+            sum += values.drain(..).sum::<u64>();
+        }
+    });
+    assert_eq!(sum, next * (next - 1) / 2);
+    sample
+}
+
+/// `pairs` producers and as many consumers, a pair on two processors; each value is `1 << 32 | index`, so that the sum
+/// shows both how many and which.
 fn together(queue: &impl Shared, pairs: u64, operations: u64) -> Sample {
     let each = operations / pairs;
     let sum = AtomicU64::new(0);
@@ -101,168 +131,117 @@ fn together(queue: &impl Shared, pairs: u64, operations: u64) -> Sample {
             sum.fetch_add(mine, Relaxed);
         }));
     }
-    let sample = measure_threads(roles);
+    let sample = measure_bound(roles);
     let expected = pairs * ((each << 32) + each * (each - 1) / 2);
     assert_eq!(sum.into_inner(), expected);
     assert!(queue.try_pop().is_none());
     sample
 }
 
-/// Ours only have batches; the peers pay for each value.
-fn batches(
-    push_many: impl Fn(&mut Vec<u64>),
-    pop_many: impl Fn(&mut Vec<u64>),
-    operations: u64,
-) -> Sample {
-    let rounds = operations.div_ceil(BATCH as u64);
-    let (mut values, mut sum, mut next) = (Vec::with_capacity(BATCH), 0_u64, 0_u64);
-    let sample = measure(|| {
-        for _ in 0..rounds {
-            values.extend(next..next + BATCH as u64);
-            next += BATCH as u64;
-            push_many(&mut values);
-            pop_many(&mut values);
-            sum += values.drain(..).sum::<u64>();
-        }
-    });
-    assert_eq!(sum, next * (next - 1) / 2);
-    sample
+fn of(krate: &str, name: &str) -> String {
+    format!("{krate} {} {name}", version(krate))
 }
 
-fn single_in_batches(queue: &impl Shared, operations: u64) -> Sample {
-    let rounds = operations.div_ceil(BATCH as u64);
-    let (mut sum, mut next) = (0_u64, 0_u64);
-    let sample = measure(|| {
-        for _ in 0..rounds {
-            for value in next..next + BATCH as u64 {
-                assert!(queue.try_push(value));
-            }
-            next += BATCH as u64;
-            for _ in 0..BATCH {
-                sum += queue.try_pop().expect("it was just pushed");
-            }
+/// The contenders of a table that runs `$run` over each, made anew for each sample.
+macro_rules! contenders {
+    ($comparison:expr, |$queue:ident, $operations:ident| $run:expr; $($name:expr => $make:expr,)+) => {
+        $comparison$(.contender($name, |$operations| {
+            let $queue = &$make;
+            $run
+        }))+
+    };
+}
+
+macro_rules! bounded {
+    ($comparison:expr, $($run:tt)+) => {
+        contenders! { $comparison, $($run)+;
+            of("hyperia-queue", "mpmc::Queue") => Queue::bounded(black_box(CAPACITY)),
+            of("crossbeam-queue", "ArrayQueue") => ArrayQueue::new(black_box(CAPACITY)),
+            of("kanal", "bounded") => kanal::bounded(black_box(CAPACITY)),
+            of("concurrent-queue", "bounded") =>
+                concurrent_queue::ConcurrentQueue::bounded(black_box(CAPACITY)),
+            of("crossbeam-channel", "bounded") => crossbeam_channel::bounded(black_box(CAPACITY)),
+            of("asyncband", "mpmc::bounded") => asyncband::mpmc::bounded(black_box(CAPACITY)),
         }
-    });
-    assert_eq!(sum, next * (next - 1) / 2);
-    sample
+    };
+}
+
+macro_rules! unbounded {
+    ($comparison:expr, $($run:tt)+) => {
+        contenders! { $comparison, $($run)+;
+            of("hyperia-queue", "mpmc::UnboundedQueue") => UnboundedQueue::new(),
+            of("crossbeam-queue", "SegQueue") => SegQueue::new(),
+            of("concurrent-queue", "unbounded") => concurrent_queue::ConcurrentQueue::unbounded(),
+            of("kanal", "unbounded") => kanal::unbounded(),
+            of("crossbeam-channel", "unbounded") => crossbeam_channel::unbounded(),
+            of("asyncband", "mpmc::unbounded") => asyncband::mpmc::unbounded(),
+        }
+    };
+}
+
+fn alone(kind: &str, burst: usize) -> Comparison<'static> {
+    let title = match burst {
+        1 => format!("{kind} mpmc, one thread, push then pop"),
+        _ => format!("{kind} mpmc, one thread, bursts of {burst}"),
+    };
+    Comparison::new(title, "value", 2_000_000)
+        .checked("the sum of what was popped")
+        .not_shown("contention; that the ends of channels could wait")
+}
+
+fn in_batches(kind: &str, batch: usize) -> Comparison<'static> {
+    let title = format!("{kind} mpmc, one thread, {batch} in, {batch} out");
+    Comparison::new(title, "value", 2_000_000)
+        .checked("the sum of what was popped")
+        .not_shown(
+            "that the others are slower at what they offer: they have no batches here, and pay for each value, but not \
+             for the vector",
+        )
+}
+
+fn in_pairs(kind: &str, pairs: u64) -> Comparison<'static> {
+    let title = match pairs {
+        1 => format!("{kind} mpmc, one producer, one consumer"),
+        _ => format!("{kind} mpmc, {pairs} producers, {pairs} consumers"),
+    };
+    Comparison::new(title, "value", 400_000)
+        .checked("count and sum of what was popped")
+        .not_shown(
+            "waiting: all sides spin 64 times, then yield; nor, with more threads than processors, more of them at once \
+             than those; how long an unbounded one grows, which depends on who gets a processor",
+        )
 }
 
 fn main() {
     let load = Load::from_args();
-    bounded(load);
-    unbounded(load);
-}
 
-fn bounded(load: Load) {
-    let ours = format!("hyperia-queue {} mpmc::Queue", version("hyperia-queue"));
-    let theirs = format!("crossbeam-queue {} ArrayQueue", version("crossbeam-queue"));
-    let (queue, array) = (Queue::bounded(CAPACITY), ArrayQueue::new(CAPACITY));
-
-    Comparison::new(
-        "bounded queue, one thread, push then pop",
-        "value",
-        2_000_000,
-    )
-    .checked("the sum of what was popped")
-    .not_shown("contention; the queue never holds more than one value")
-    .contender(&ours, |operations| alone(&queue, operations))
-    .contender(&theirs, |operations| alone(&array, operations))
-    .run(load);
-
+    let kind = format!("bounded ({CAPACITY})");
+    for burst in [1, BURST] {
+        bounded!(alone(&kind, burst), |queue, n| bursts(queue, burst, n)).run(load);
+    }
+    for batch in [16, 32] {
+        let batched = in_batches(&kind, batch)
+            .contender(of("hyperia-queue", "mpmc::Queue, in batches"), |n| {
+                batches(&Queue::bounded(black_box(CAPACITY)), batch, n)
+            });
+        bounded!(batched, |queue, n| bursts(queue, batch, n)).run(load);
+    }
     for pairs in [1, 2] {
-        let title =
-            format!("bounded queue, {pairs} producers, {pairs} consumers, capacity {CAPACITY}");
-        Comparison::new(title, "value", 400_000)
-            .checked("count and sum of what was popped")
-            .not_shown(
-                "more threads than this machine has cores for show the scheduler, not the queue; both \
-                 sides spin 64 times, then yield",
-            )
-            .contender(&ours, |operations| together(&queue, pairs, operations))
-            .contender(&theirs, |operations| together(&array, pairs, operations))
-            .run(load);
+        bounded!(in_pairs(&kind, pairs), |queue, n| together(queue, pairs, n)).run(load);
     }
 
-    Comparison::new(
-        format!("bounded queue, one thread, {BATCH} in, {BATCH} out"),
-        "value",
-        2_000_000,
-    )
-    .checked("the sum of what was popped")
-    .not_shown(
-        "that the peer is slower at what it offers: it has no batches, and pays for each value",
-    )
-    .contender(&ours, |operations| {
-        batches(
-            |values| assert_eq!(queue.push_many(values), Ok(BATCH)),
-            |values| assert_eq!(queue.pop_many(values, BATCH), Ok(BATCH)),
-            operations,
-        )
-    })
-    .contender(&theirs, |operations| single_in_batches(&array, operations))
-    .run(load);
-}
-
-fn unbounded(load: Load) {
-    let ours = format!(
-        "hyperia-queue {} mpmc::UnboundedQueue",
-        version("hyperia-queue")
-    );
-    let theirs = format!("crossbeam-queue {} SegQueue", version("crossbeam-queue"));
-    let (queue, segments) = (UnboundedQueue::new(), SegQueue::new());
-
-    Comparison::new(
-        "unbounded queue, one thread, push then pop",
-        "value",
-        2_000_000,
-    )
-    .checked("the sum of what was popped")
-    .not_shown("contention; the queue never holds more than one value")
-    .contender(&ours, |operations| alone(&queue, operations))
-    .contender(&theirs, |operations| alone(&segments, operations))
-    .run(load);
-
-    Comparison::new(
-        format!("unbounded queue, one thread, bursts of {CAPACITY}"),
-        "value",
-        2_000_000,
-    )
-    .checked("the sum of what was popped")
-    .not_shown("contention")
-    .contender(&ours, |operations| bursts(&queue, operations))
-    .contender(&theirs, |operations| bursts(&segments, operations))
-    .run(load);
-
-    for pairs in [1, 2] {
-        let title = format!("unbounded queue, {pairs} producers, {pairs} consumers");
-        Comparison::new(title, "value", 400_000)
-            .checked("count and sum of what was popped")
-            .not_shown(
-                "how long the queue grows: that depends on who gets the processor; and as for the bounded one",
-            )
-            .contender(&ours, |operations| together(&queue, pairs, operations))
-            .contender(&theirs, |operations| together(&segments, pairs, operations))
-            .run(load);
+    let kind = "unbounded";
+    for burst in [1, BURST] {
+        unbounded!(alone(kind, burst), |queue, n| bursts(queue, burst, n)).run(load);
     }
-
-    Comparison::new(
-        format!("unbounded queue, one thread, {BATCH} in, {BATCH} out"),
-        "value",
-        2_000_000,
-    )
-    .checked("the sum of what was popped")
-    .not_shown(
-        "that the peer is slower at what it offers: it has no batches, and pays for each value",
-    )
-    .contender(&ours, |operations| {
-        batches(
-            |values| assert_eq!(queue.push_many(values), Ok(BATCH)),
-            |values| assert_eq!(queue.pop_many(values, BATCH), Ok(BATCH)),
-            operations,
-        )
-    })
-    .contender(&theirs, |operations| {
-        single_in_batches(&segments, operations)
-    })
-    .run(load);
+    for batch in [16, 32] {
+        let batched = in_batches(kind, batch).contender(
+            of("hyperia-queue", "mpmc::UnboundedQueue, in batches"),
+            |n| batches(&UnboundedQueue::new(), batch, n),
+        );
+        unbounded!(batched, |queue, n| bursts(queue, batch, n)).run(load);
+    }
+    for pairs in [1, 2] {
+        unbounded!(in_pairs(kind, pairs), |queue, n| together(queue, pairs, n)).run(load);
+    }
 }

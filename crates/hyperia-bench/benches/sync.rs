@@ -1,7 +1,9 @@
 //! The wait group and the manual-reset event against their peers, polled by hand.
 //!
-//! tokio has no manual-reset event: a flag beside its `Notify` makes one, looked at as its documentation shows.
+//! tokio, event-listener and async-event have no manual-reset event: a flag beside what they have makes one, looked at as
+//! their documentation shows.
 use asyncband::event::ManualResetEvent as Band;
+use event_listener::listener;
 use hyperia_bench::{Comparison, Load, Sample, measure, measure_copies, version};
 use hyperia_sync::{ManualResetEvent, WaitGroup};
 use std::pin::pin;
@@ -13,6 +15,8 @@ use tokio_util::task::TaskTracker;
 
 /// Tokens of a cycle.
 const CYCLE: u64 = 8;
+/// Waiters of an event at once.
+const CROWD: usize = 64;
 
 /// A group whose tokens are made and dropped anywhere.
 trait Group: Sync + Sized {
@@ -70,6 +74,23 @@ impl Group for awaitgroup::WaitGroup {
     fn cycle(&mut self, cx: &mut Context<'_>) {
         let tokens: [_; CYCLE as usize] = std::array::from_fn(|_| self.worker());
         let mut wait = pin!(self.wait());
+        assert!(wait.as_mut().poll(cx).is_pending());
+        drop(tokens);
+        assert!(wait.poll(cx).is_ready());
+    }
+}
+
+impl Group for asyncband::waitgroup::WaitGroup {
+    fn new() -> Self {
+        Self::new()
+    }
+    fn token(&self) -> impl Send {
+        self.clone()
+    }
+    fn cycle(&mut self, cx: &mut Context<'_>) {
+        let group = std::mem::take(self);
+        let tokens: [_; CYCLE as usize] = std::array::from_fn(|_| group.clone());
+        let mut wait = pin!(group.into_future());
         assert!(wait.as_mut().poll(cx).is_pending());
         drop(tokens);
         assert!(wait.poll(cx).is_ready());
@@ -145,31 +166,82 @@ impl Event for Band {
     }
 }
 
+/// What tells of a flag beside it.
 #[derive(Default)]
-struct Flagged {
+struct Flagged<T> {
     is_set: AtomicBool,
-    notify: Notify,
+    inner: T,
 }
 
-impl Event for Flagged {
+impl<T> Flagged<T> {
+    /// Sets the flag, and says whether it was not set.
+    fn set_flag(&self) -> bool {
+        !self.is_set.swap(true, Release)
+    }
+    fn reset_flag(&self) {
+        self.is_set.swap(false, Acquire);
+    }
+    fn is_set(&self) -> bool {
+        self.is_set.load(Acquire)
+    }
+}
+
+impl Event for Flagged<Notify> {
     fn set(&self) {
-        if !self.is_set.swap(true, Release) {
-            self.notify.notify_waiters();
+        if self.set_flag() {
+            self.inner.notify_waiters();
         }
     }
     fn reset(&self) {
-        self.is_set.swap(false, Acquire);
+        self.reset_flag();
     }
     fn wait(&self) -> impl Future {
         async {
-            while !self.is_set.load(Acquire) {
-                let notified = self.notify.notified();
-                if self.is_set.load(Acquire) {
+            while !self.is_set() {
+                let notified = self.inner.notified();
+                if self.is_set() {
                     return;
                 }
                 notified.await;
             }
         }
+    }
+}
+
+impl Event for Flagged<event_listener::Event> {
+    fn set(&self) {
+        if self.set_flag() {
+            self.inner.notify(usize::MAX);
+        }
+    }
+    fn reset(&self) {
+        self.reset_flag();
+    }
+    fn wait(&self) -> impl Future {
+        async {
+            while !self.is_set() {
+                // In this future, not in a box.
+                listener!(self.inner => listener);
+                if self.is_set() {
+                    return;
+                }
+                listener.await;
+            }
+        }
+    }
+}
+
+impl Event for Flagged<async_event::Event> {
+    fn set(&self) {
+        if self.set_flag() {
+            self.inner.notify_all();
+        }
+    }
+    fn reset(&self) {
+        self.reset_flag();
+    }
+    fn wait(&self) -> impl Future {
+        self.inner.wait_until(|| self.is_set().then_some(()))
     }
 }
 
@@ -222,11 +294,31 @@ impl Turn {
     }
 }
 
+/// Many wait, and one call lets them all pass.
+fn crowd(event: &impl Event, operations: u64) -> Sample {
+    let cx = &mut Context::from_waker(Waker::noop());
+    let rounds = operations.div_ceil(CROWD as u64);
+    measure(|| {
+        for _ in 0..rounds {
+            let mut waits: Vec<_> = (0..CROWD).map(|_| Box::pin(event.wait())).collect();
+            for wait in &mut waits {
+                assert!(wait.as_mut().poll(cx).is_pending());
+            }
+            event.set();
+            for wait in &mut waits {
+                assert!(wait.as_mut().poll(cx).is_ready());
+            }
+            event.reset();
+        }
+    })
+}
+
 fn main() {
     let load = Load::from_args();
     let ours = format!("hyperia-sync {}", version("hyperia-sync"));
     let waitgroup = format!("waitgroup {}", version("waitgroup"));
     let awaitgroup = format!("awaitgroup {}, its count is Relaxed", version("awaitgroup"));
+    let band = format!("asyncband {}", version("asyncband"));
     let tracker = format!(
         "tokio-util {} TaskTracker (feature rt)",
         version("tokio-util")
@@ -242,6 +334,7 @@ fn main() {
         .contender(&ours, tokens::<WaitGroup>(threads))
         .contender(&waitgroup, tokens::<waitgroup::WaitGroup>(threads))
         .contender(&awaitgroup, tokens::<awaitgroup::WaitGroup>(threads))
+        .contender(&band, tokens::<asyncband::waitgroup::WaitGroup>(threads))
         .contender(&tracker, tokens::<TaskTracker>(threads))
         .run(load);
     }
@@ -252,19 +345,20 @@ fn main() {
     )
     .checked("the wait is pending with tokens and ready after them")
     .not_shown(
-        "waking a task; waitgroup makes a group for each cycle, since it serves for one only",
+        "waking a task; waitgroup and asyncband make a group for each cycle, since theirs serve for one only",
     )
     .contender(&ours, cycles::<WaitGroup>())
     .contender(&waitgroup, cycles::<waitgroup::WaitGroup>())
     .contender(&awaitgroup, cycles::<awaitgroup::WaitGroup>())
+    .contender(&band, cycles::<asyncband::waitgroup::WaitGroup>())
     .contender(&tracker, cycles::<TaskTracker>())
     .run(load);
 
-    let (event, flagged, band) = (
-        ManualResetEvent::new(false),
-        Flagged::default(),
-        Band::new(),
-    );
+    let flagged = |krate: &str| format!("{krate} {} + flag", version(krate));
+    let (event, band_event) = (ManualResetEvent::new(false), Band::new());
+    let notify = Flagged::<Notify>::default();
+    let listen = Flagged::<event_listener::Event>::default();
+    let async_event = Flagged::<async_event::Event>::default();
     for turn in [
         Turn::SetAgain,
         Turn::WaitWhileSet,
@@ -278,15 +372,24 @@ fn main() {
         )
         .checked("a wait is ready while it is set and pending after a reset")
         .not_shown("threads that meet; the wakers do nothing")
-        .contender(&ours, |operations| turn.run(&event, operations))
-        .contender(
-            format!("tokio {} Notify + flag", version("tokio")),
-            |operations| turn.run(&flagged, operations),
-        )
-        .contender(
-            format!("asyncband {} ManualResetEvent", version("asyncband")),
-            |operations| turn.run(&band, operations),
-        )
+        .contender(&ours, |n| turn.run(&event, n))
+        .contender(&band, |n| turn.run(&band_event, n))
+        .contender(flagged("tokio"), |n| turn.run(&notify, n))
+        .contender(flagged("event-listener"), |n| turn.run(&listen, n))
+        .contender(flagged("async-event"), |n| turn.run(&async_event, n))
         .run(load);
     }
+    Comparison::new(
+        format!("manual-reset event, {CROWD} wait, set, all pass, reset"),
+        "waiter",
+        1_000_000,
+    )
+    .checked("all are pending before it is set, and ready after it")
+    .not_shown("the list alone: a box per waiter is in it, the same for all")
+    .contender(&ours, |n| crowd(&event, n))
+    .contender(&band, |n| crowd(&band_event, n))
+    .contender(flagged("tokio"), |n| crowd(&notify, n))
+    .contender(flagged("event-listener"), |n| crowd(&listen, n))
+    .contender(flagged("async-event"), |n| crowd(&async_event, n))
+    .run(load);
 }

@@ -1,14 +1,15 @@
-//! The wait queue and the waker cell against their peers. All are driven by plain futures, polled by hand
+//! The wait queue, the auto-reset event and the waker cell against their peers. All are driven by plain futures, polled by hand
 //! or by the same `block_on`.
 //!
 //! Peers that are a condition variable, or a place for a waker, get a flag beside them, as their
 //! documentation shows it, so that all contenders of a table are the same thing: an event that holds one
 //! token at most.
-use asyncband::event::AutoResetEvent;
+use asyncband::event::AutoResetEvent as Band;
 use atomic_waker::AtomicWaker;
 use diatomic_waker::DiatomicWaker;
 use event_listener::listener;
-use hyperia_bench::{Comparison, Load, Sample, measure, measure_threads, version};
+use hyperia_bench::{Comparison, Load, Sample, measure, measure_bound, version};
+use hyperia_sync::AutoResetEvent;
 use hyperia_wait::{WaitQueue, WakerCell, block_on};
 use std::pin::pin;
 use std::sync::atomic::AtomicBool;
@@ -65,6 +66,15 @@ impl Event for AutoResetEvent {
     }
     fn wait(&self) -> impl Future {
         AutoResetEvent::wait(self)
+    }
+}
+
+impl Event for Band {
+    fn set(&self) {
+        Band::set(self);
+    }
+    fn wait(&self) -> impl Future {
+        Band::wait(self)
     }
 }
 
@@ -309,7 +319,7 @@ fn ping_pong<E: Event>(there: &E, back: &E, operations: u64) -> Sample {
             }
         }
     };
-    measure_threads(vec![
+    measure_bound(vec![
         Box::new(|| turns(there, back, true)),
         Box::new(|| turns(there, back, false)),
     ])
@@ -325,6 +335,8 @@ fn main() {
         version("asyncband")
     );
     let (queue, notify, auto_reset) = (WaitQueue::new(), Notify::new(), AutoResetEvent::new());
+    let band_event = Band::new();
+    let ours_too = format!("hyperia-sync {} AutoResetEvent", version("hyperia-sync"));
     let listen = Flagged::<event_listener::Event>::default();
     let async_event = Flagged::<async_event::Event>::default();
 
@@ -334,6 +346,9 @@ fn main() {
             .checked(turn.checked())
             .not_shown(turn.not_shown())
             .contender(&ours, |operations| turn.of_an_event(&queue, operations))
+            .contender(&ours_too, |operations| {
+                turn.of_an_event(&auto_reset, operations)
+            })
             .contender(&theirs, |operations| turn.of_an_event(&notify, operations))
             .contender(flagged("event-listener"), |operations| {
                 turn.of_an_event(&listen, operations)
@@ -342,7 +357,7 @@ fn main() {
                 turn.of_an_event(&async_event, operations)
             })
             .contender(&band, |operations| {
-                turn.of_an_event(&auto_reset, operations)
+                turn.of_an_event(&band_event, operations)
             })
             .run(load);
     }
@@ -377,13 +392,21 @@ fn main() {
     .contender(&ours, |operations| broadcast(&queue, operations))
     .contender(&theirs, |operations| broadcast(&notify, operations))
     .run(load);
-    let (back, notify_back) = (WaitQueue::new(), Notify::new());
+    let (back, notify_back, band_back) = (WaitQueue::new(), Notify::new(), Band::new());
+    let (auto_reset_back, listen_back) = (AutoResetEvent::new(), Flagged::default());
+    let async_event_back = Flagged::default();
     Comparison::new("event, two threads in turns", "round trip", 20_000)
         .checked("neither side overtakes the other")
-        .not_shown("the events: parking a thread is most of it, and both park by our block_on")
-        .contender(&ours, |operations| ping_pong(&queue, &back, operations))
-        .contender(&theirs, |operations| {
-            ping_pong(&notify, &notify_back, operations)
+        .not_shown("the events: parking a thread is most of it, and all park by our block_on")
+        .contender(&ours, |n| ping_pong(&queue, &back, n))
+        .contender(&ours_too, |n| ping_pong(&auto_reset, &auto_reset_back, n))
+        .contender(&theirs, |n| ping_pong(&notify, &notify_back, n))
+        .contender(flagged("event-listener"), |n| {
+            ping_pong(&listen, &listen_back, n)
         })
+        .contender(flagged("async-event"), |n| {
+            ping_pong(&async_event, &async_event_back, n)
+        })
+        .contender(&band, |n| ping_pong(&band_event, &band_back, n))
         .run(load);
 }

@@ -122,7 +122,10 @@ impl<'a> Comparison<'a> {
         for round in 0..=load.rounds {
             for turn in 0..count {
                 let index = (round + turn) % count;
-                let sample = (self.contenders[index].1)(operations);
+                let (name, run) = &mut self.contenders[index];
+                let named = NameOnPanic(&self.title, name);
+                let sample = run(operations);
+                drop(named);
                 if round > 0 {
                     samples[index].push(sample);
                 }
@@ -181,6 +184,17 @@ fn render(rows: &[(&str, Vec<Sample>)], operations: u64) -> String {
         );
     }
     text
+}
+
+/// Says whose check has failed.
+struct NameOnPanic<'a>(&'a str, &'a str);
+
+impl Drop for NameOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("in {:?}, contender {:?}", self.0, self.1);
+        }
+    }
 }
 
 #[cfg(test)]
