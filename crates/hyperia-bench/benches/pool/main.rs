@@ -144,6 +144,7 @@ where
         name("sharded-slab", "Pool, one page a shard"),
         name("opool", "Pool<_, Box<_>>"),
         name("object-pool", "Pool<Box<_>>"),
+        name("asyncband", "pool::unbounded, reads the clock"),
         name("mimalloc", "uninitialized"),
         "System, uninitialized".to_owned(),
     ];
@@ -154,6 +155,7 @@ where
         slab,
         opool,
         object_pool,
+        asyncband,
         mimalloc,
         system,
     ] = &names;
@@ -163,6 +165,7 @@ where
     boxes::<BYTES>().for_each(|object| (&array).put(object));
     let slab_pool = sharded_slab::Pool::<Object<BYTES>>::new_with_config::<OnePage>();
     let other: opool::Pool<_, Box<Object<BYTES>>> = opool::Pool::new_prefilled(CAPACITY, Maker);
+    let band = sources::band::<BYTES>();
     let stack = object_pool::Pool::new(CAPACITY, || Box::new(Object::<BYTES>::new()));
 
     for work in [
@@ -182,6 +185,7 @@ where
             .contender(slab, |operations| work.run(&slab_pool, operations))
             .contender(opool, |operations| work.run(&other, operations))
             .contender(object_pool, |operations| work.run(&stack, operations))
+            .contender(asyncband, |operations| work.run(&band, operations))
             .contender(mimalloc, |operations| {
                 work.run::<BYTES>(&Heap(MiMalloc), operations)
             })
@@ -202,6 +206,7 @@ where
         .contender(slab, |operations| transfer_keys(&slab_pool, operations))
         .contender(opool, |operations| transfer(&other, operations))
         .contender(object_pool, |operations| transfer(&stack, operations))
+        .contender(asyncband, |operations| transfer(&band, operations))
         .contender(mimalloc, |operations| transfer::<BYTES, _>(&Heap(MiMalloc), operations))
         .contender(system, |operations| transfer::<BYTES, _>(&Heap(System), operations))
         .run(load);

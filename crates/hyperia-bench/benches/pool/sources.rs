@@ -12,6 +12,7 @@ use std::hint::black_box;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::thread::LocalKey;
 
 /// How many objects a pool has, all made before anything is measured.
@@ -279,6 +280,28 @@ impl<'a, const BYTES: usize> Source<BYTES> for &'a object_pool::Pool<Box<Object<
     }
     fn idle(self) -> Option<usize> {
         Some(self.len())
+    }
+}
+
+/// asyncband's pool: its guards refer to a counted one, weakly, and note the time of each return.
+pub(crate) type Band<const BYTES: usize> =
+    Arc<asyncband::pool::unbounded::Pool<Box<Object<BYTES>>>>;
+
+pub(crate) fn band<const BYTES: usize>() -> Band<BYTES> {
+    use asyncband::pool::unbounded::{Pool, PoolConfig};
+    let pool = Pool::never_manage(PoolConfig::new());
+    pool.extend(boxes());
+    pool
+}
+
+impl<const BYTES: usize> Source<BYTES> for &Band<BYTES> {
+    type Guard = asyncband::pool::unbounded::Object<Box<Object<BYTES>>>;
+    #[inline]
+    fn get(self) -> Self::Guard {
+        self.try_get().expect("not all are out")
+    }
+    fn idle(self) -> Option<usize> {
+        Some(self.status().idle_count)
     }
 }
 
