@@ -76,8 +76,8 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use self::slot::{FULL, Slot};
 use crate::padded::Padded;
-use crate::primitive::AtomicUsize;
 use crate::primitive::Ordering::*;
+use crate::primitive::{AtomicBool, AtomicUsize};
 use crate::{PopError, PushError};
 
 #[cfg(target_has_atomic = "64")]
@@ -128,6 +128,9 @@ pub struct Queue<T> {
     mask: usize,
     /// Those bits of the position behind the last slot.
     end: usize,
+    /// Set after `CLOSED`, on a line that is only read: who finds nothing looks at `tail`, which is the producers', only
+    /// when this says so.
+    may_be_closed: AtomicBool,
 }
 
 // SAFETY: values are moved in on one thread and out on another, which is what `T: Send` allows;
@@ -168,6 +171,7 @@ impl<T> Queue<T> {
             slots: (0..capacity).map(slot).collect(),
             mask: lap - 1,
             end: capacity * ONE,
+            may_be_closed: AtomicBool::new(false),
         }
     }
 
@@ -289,7 +293,10 @@ impl<T> Queue<T> {
     pub fn close(&self) -> bool {
         // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done
         // before the close.
-        self.tail.fetch_or(CLOSED, Release) & CLOSED == 0
+        let is_first = self.tail.fetch_or(CLOSED, Release) & CLOSED == 0;
+        // ORDERING: Relaxed, a hint to look at `tail`; whoever is woken after the close sees it.
+        self.may_be_closed.store(true, Relaxed);
+        is_first
     }
 
     /// Whether the queue is closed; there may still be something to pop.
@@ -391,6 +398,10 @@ impl<T> Queue<T> {
         let now = self.head.load(Relaxed);
         if now != head {
             return Ok(now);
+        }
+        // ORDERING: Relaxed, the hint; `tail` decides.
+        if !self.may_be_closed.load(Relaxed) {
+            return Err(PopError::Empty);
         }
         // ORDERING: Acquire pairs with the Release in `close`: who learns here that nothing will
         // come also learns what the closer did before.

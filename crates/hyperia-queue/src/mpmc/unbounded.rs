@@ -105,8 +105,8 @@ use self::head::Head;
 use self::position::{CLOSED, LOOKER, TAG};
 use self::spent::Spent;
 use crate::padded::Padded;
-use crate::primitive::AtomicUsize;
 use crate::primitive::Ordering::*;
+use crate::primitive::{AtomicBool, AtomicUsize};
 use crate::{PopError, PushError};
 
 /// An unbounded queue from many producers to many consumers.
@@ -145,6 +145,9 @@ pub struct UnboundedQueue<T> {
     tail: Padded<Tail>,
     head: Padded<Head<T>>,
     spent: Padded<Spent<T>>,
+    /// Set after `CLOSED`, on a line that is only read: who finds nothing looks at `tail`, which is the producers', only
+    /// when this says so.
+    may_be_closed: AtomicBool,
 }
 
 /// Where the next push claims.
@@ -184,6 +187,7 @@ impl<T> UnboundedQueue<T> {
             }),
             head: Padded(Head::new(block)),
             spent: Padded(Spent::new()),
+            may_be_closed: AtomicBool::new(false),
         }
     }
 
@@ -384,15 +388,17 @@ impl<T> UnboundedQueue<T> {
     /// What to do when nothing is ready at `head`: go on from another word, or give up.
     #[cold]
     fn pop_nothing(&self, head: u64) -> Result<u64, PopError> {
+        // ORDERING: Relaxed, the hint; `tail` decides.
+        let may_be_closed = self.may_be_closed.load(Relaxed);
         // ORDERING: Acquire pairs with the Release in `close`: who learns here that nothing will come also
         // learns what the closer did before.
-        let tail = self.tail.word.load(Acquire);
+        let tail = may_be_closed.then(|| self.tail.word.load(Acquire));
         if let Err(now) = self.head.give_up(head) {
             return Ok(now);
         }
         // `head` stood here when the slot was not ready. With nothing claimed there, and nothing to be
         // claimed ever (invariant 8), nothing will come.
-        Err(if tail == position::as_tail(head) | CLOSED {
+        Err(if tail == Some(position::as_tail(head) | CLOSED) {
             PopError::Closed
         } else {
             PopError::Empty
@@ -404,7 +410,10 @@ impl<T> UnboundedQueue<T> {
     pub fn close(&self) -> bool {
         // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done before
         // the close.
-        self.tail.word.fetch_or(CLOSED, Release) & CLOSED == 0
+        let is_first = self.tail.word.fetch_or(CLOSED, Release) & CLOSED == 0;
+        // ORDERING: Relaxed, a hint to look at `tail`; whoever is woken after the close sees it.
+        self.may_be_closed.store(true, Relaxed);
+        is_first
     }
 
     /// Whether the queue is closed; there may still be something to pop.

@@ -71,7 +71,7 @@ use core::ptr;
 use super::block::{Block, SLOTS, Spares};
 use crate::padded::Padded;
 use crate::primitive::Ordering::*;
-use crate::primitive::{AtomicUsize, UnsafeCell};
+use crate::primitive::{AtomicBool, AtomicUsize, UnsafeCell};
 use crate::{PopError, PushError};
 
 /// Bit of a position: no push succeeds any more. It stands above the index, so that one comparison
@@ -127,6 +127,9 @@ pub struct List<T> {
     /// Where the next pop reads (invariant 5).
     head: Padded<UnsafeCell<Head<T>>>,
     spares: Padded<Spares<T>>,
+    /// Set after `CLOSED`, on a line that is only read: who finds nothing looks at `tail`, which is the producers', only
+    /// when this says so.
+    may_be_closed: AtomicBool,
 }
 
 struct Head<T> {
@@ -152,6 +155,7 @@ impl<T> List<T> {
             tail: Padded(AtomicUsize::new(position(block, 0))),
             head: Padded(UnsafeCell::new(Head { block, index: 0 })),
             spares: Padded(Spares::new()),
+            may_be_closed: AtomicBool::new(false),
         }
     }
 
@@ -309,6 +313,10 @@ impl<T> List<T> {
     /// Why nothing is ready at the head.
     #[cold]
     fn pop_nothing(&self, head: &Head<T>) -> PopError {
+        // ORDERING: Relaxed, the hint; `tail` decides.
+        if !self.may_be_closed.load(Relaxed) {
+            return PopError::Empty;
+        }
         // ORDERING: Acquire pairs with the Release in `close`: who is told `Closed` knows what the
         // closer did before.
         let tail = self.tail.load(Acquire);
@@ -339,7 +347,10 @@ impl<T> List<T> {
     pub fn close(&self) -> bool {
         // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done
         // before the close.
-        self.tail.fetch_or(CLOSED, Release) & CLOSED == 0
+        let is_first = self.tail.fetch_or(CLOSED, Release) & CLOSED == 0;
+        // ORDERING: Relaxed, a hint to look at `tail`; whoever is woken after the close sees it.
+        self.may_be_closed.store(true, Relaxed);
+        is_first
     }
 
     /// Whether the queue is closed; there may still be something to pop.

@@ -124,6 +124,9 @@ pub struct Ring<T> {
     slots: Box<[Slot<T>]>,
     /// As a distance of positions.
     capacity: u64,
+    /// Set after `CLOSED`, on a line that is only read: who finds nothing looks at `tail`, which is the producers', only
+    /// when this says so.
+    may_be_closed: AtomicBool,
 }
 
 /// What the producers share.
@@ -187,6 +190,7 @@ impl<T> Ring<T> {
             head: Padded(AtomicU64::new(start)),
             slots: (0..slots).map(slot).collect(),
             capacity,
+            may_be_closed: AtomicBool::new(false),
         }
     }
 
@@ -370,7 +374,10 @@ impl<T> Ring<T> {
     pub fn close(&self) -> bool {
         // ORDERING: Release pairs with the Acquire of whoever says `Closed`: carries what was done before the
         // close.
-        self.tail.word.fetch_or(CLOSED, Release) & CLOSED == 0
+        let is_first = self.tail.word.fetch_or(CLOSED, Release) & CLOSED == 0;
+        // ORDERING: Relaxed, a hint to look at `tail`; whoever is woken after the close sees it.
+        self.may_be_closed.store(true, Relaxed);
+        is_first
     }
 
     /// Whether the queue is closed; there may still be something to pop.
@@ -536,6 +543,10 @@ impl<T> Ring<T> {
     /// Why nothing is ready at the head.
     #[cold]
     fn pop_nothing(&self, head: u64) -> PopError {
+        // ORDERING: Relaxed, the hint; `tail` decides.
+        if !self.may_be_closed.load(Relaxed) {
+            return PopError::Empty;
+        }
         // ORDERING: Acquire pairs with that Release in `close`: who learns that nothing will come also learns what
         // the closer did before.
         let tail = self.tail.word.load(Acquire);
