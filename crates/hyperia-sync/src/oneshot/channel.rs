@@ -146,11 +146,18 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// The state, if the other side has ended.
+    #[inline]
     pub(super) fn register(&self, me: Side, waker: &Waker) -> Result<(), u32> {
         let state = self.state();
         if me.is_alone(state) {
             return Err(state);
         }
+        self.register_while_open(me, waker, state)
+    }
+
+    /// Registers `waker` where the other side had not ended a moment ago, in `state`.
+    #[cold]
+    fn register_while_open(&self, me: Side, waker: &Waker, state: u32) -> Result<(), u32> {
         if state & me.waker != 0 {
             return self.register_again(me, waker);
         }
@@ -190,11 +197,18 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// The state, if the other side has ended: the waker, if any, is that side's.
+    #[inline]
     pub(super) fn unregister(&self, me: Side) -> Result<Option<Waker>, u32> {
         let state = self.state();
         if state & me.waker == 0 {
             return Ok(None);
         }
+        self.unregister_from(me, state)
+    }
+
+    /// Takes back the waker that was there a moment ago, in `state`.
+    #[cold]
+    fn unregister_from(&self, me: Side, state: u32) -> Result<Option<Waker>, u32> {
         self.change(me, state, |state| state & !me.waker)?;
         // SAFETY: this side has written the waker and has just cleared the bit (invariant 2).
         Ok(Some(unsafe { self.take_waker(me) }))
@@ -258,7 +272,8 @@ pub(super) unsafe fn end<T>(channel: NonNull<Channel<T>>, me: Side, with: u32) -
     let block = unsafe { channel.as_ref() };
     // ORDERING: Release publishes the value, and that this side is done with the block, to whoever sees
     // the bit; Acquire pairs with the `register` or the `end` of the other side.
-    let before = block.state.fetch_or(me.done | with, AcqRel);
+    // (An addition sets bits that are clear, as these are, and is one instruction where the old value is wanted.)
+    let before = block.state.fetch_add(me.done | with, AcqRel);
     if me.is_alone(before) {
         // The other side has ended, and found no waker of this one: the block is this side's alone
         // (invariant 4).
@@ -272,7 +287,7 @@ pub(super) unsafe fn end<T>(channel: NonNull<Channel<T>>, me: Side, with: u32) -
     let waker = unsafe { block.take_waker(me.other()) };
     // ORDERING: Release tells the other side that the waker was fetched; Acquire pairs with its `leave`,
     // if it has left meanwhile.
-    if block.state.fetch_or(me.gone, AcqRel) & me.other().done != 0 {
+    if block.state.fetch_add(me.gone, AcqRel) & me.other().done != 0 {
         // SAFETY: the other side has left the block to this one (invariant 4).
         unsafe { free(channel) };
     }
@@ -294,7 +309,7 @@ pub(super) unsafe fn leave<T>(channel: NonNull<Channel<T>>, me: Side, state: u32
         || state & gone != 0
         // ORDERING: Release tells the other side, which then frees, that this one is done with the block;
         // Acquire pairs with its GONE, if it has fetched the waker meanwhile.
-        || block.state.fetch_or(me.done, AcqRel) & gone != 0
+        || block.state.fetch_add(me.done, AcqRel) & gone != 0
     {
         // SAFETY: the other side has ended, and has found no waker or fetched it (invariant 4).
         unsafe { free(channel) };
