@@ -129,6 +129,13 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 }
 
 /// Where the values are.
+#[cfg_attr(
+    hyperia_shuttle,
+    expect(
+        clippy::large_enum_variant,
+        reason = "the atomics of shuttle are large"
+    )
+)]
 enum Queue<T> {
     Bounded(mpmc::Queue<T>),
     Unbounded(mpmc::UnboundedQueue<T>),

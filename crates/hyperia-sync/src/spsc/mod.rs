@@ -21,7 +21,8 @@
 //!    Between the two, on both sides, stands a sequentially consistent fence: one sees the other.
 //! 2. The same with the sender, which waits for room, and the receiver, which makes it.
 //! 3. A sender that waits with a value leaves it in the mailbox meanwhile. The receiver looks there when the queue is
-//!    empty and not closed; so the value there is the youngest one, and none is received after `Disconnected`.
+//!    empty and not closed, and takes what it sees if the queue is empty after that look, too: what was sent before it
+//!    comes first. So the values keep their order, and none is received after `Disconnected`.
 //! 4. An end is closed first, and the other side woken after that.
 //!
 //! # Ordering

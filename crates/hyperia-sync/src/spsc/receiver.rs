@@ -146,11 +146,23 @@ impl<T> Receiver<T> {
     #[inline]
     fn pop(&mut self) -> Result<T, PopError> {
         let value = match self.consumer.pop() {
-            Err(PopError::Empty) => self.cells.mailbox.take().ok_or(PopError::Empty)?,
+            Err(PopError::Empty) => self.pop_posted()?,
             popped => popped?,
         };
         self.cells.popped();
         Ok(value)
+    }
+
+    /// What comes next after the queue was found empty: the value in the mailbox, if it is the oldest.
+    fn pop_posted(&mut self) -> Result<T, PopError> {
+        let post = self.cells.mailbox.look().ok_or(PopError::Empty)?;
+        // What its sender has sent since the queue was empty is older, and seen by now.
+        match self.consumer.pop() {
+            Err(PopError::Empty) => {}
+            popped => return popped,
+        }
+        // If it is gone its sender has taken it back, and looks at the cell should it send it.
+        self.cells.mailbox.take(post).ok_or(PopError::Empty)
     }
 
     fn pop_many(&mut self, values: &mut Vec<T>, limit: usize) -> Result<usize, PopError> {
@@ -159,7 +171,7 @@ impl<T> Receiver<T> {
             Err(PopError::Empty) => {
                 // Before anything is taken, because it may panic.
                 values.reserve(1);
-                values.push(self.cells.mailbox.take().ok_or(PopError::Empty)?);
+                values.push(self.pop_posted()?);
                 1
             }
             popped => popped?,

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 use hyperia_sync::mpsc::{RecvError, TryRecvError, TrySendError};
 use hyperia_sync::{mpmc, mpsc, spsc};
-use hyperia_test::{CountingWaker, model_roles, poll_once};
+use hyperia_test::{CountingWaker, model_roles, model_roles_in_main, poll_once};
 use hyperia_wait::block_on;
 
 use hyperia_test::tracked::{Counted, Counter, Fact, Log};
@@ -237,6 +237,56 @@ macro_rules! models_of_each_kind {
 }
 
 models_of_each_kind!(spsc, spsc_ends, "spsc");
+
+/// The first value waits in the mailbox, the second one as well. Catches a value that is taken from there although an
+/// older one is in the queue by now.
+#[test]
+fn what_is_sent_comes_in_order() {
+    type State = super::channels::State<spsc::Sender<Counted>, spsc::Receiver<Counted>>;
+    // The outcome stands in the order alone; with both roles spawned loom takes twice as long for the same.
+    model_roles_in_main(
+        "spsc: send, try to send | recv, recv",
+        20,
+        || {
+            let state = State::new(spsc::bounded(1));
+            let mut sender = state.sender();
+            assert!(sender.try_send(state.counter.make(0)).is_ok());
+            state.put_back_sender(sender);
+            state
+        },
+        &[
+            |state: &State| {
+                let mut sender = state.sender();
+                let counting = CountingWaker::new();
+                for value in 1..3 {
+                    let mut send = pin!(sender.send(state.counter.make(value)));
+                    for _ in 0..2 {
+                        if poll_once(send.as_mut(), &counting.waker()).is_ready() {
+                            break;
+                        }
+                    }
+                }
+                state.put_back_sender(sender);
+            },
+            |state: &State| {
+                let mut receiver = state.receiver();
+                for _ in 0..2 {
+                    let _ = receiver.try_recv().map(|counted| state.note(counted));
+                }
+                state.put_back_receiver(receiver);
+            },
+        ],
+        |state: &State| {
+            let mut receiver = state.receiver();
+            while let Ok(counted) = receiver.try_recv() {
+                state.note(counted);
+            }
+            assert!(state.received.values().is_sorted(), "out of order");
+            drop(receiver);
+            state.finish();
+        },
+    );
+}
 models_of_each_kind!(mpsc, mpsc_ends, "mpsc");
 models_of_each_kind!(mpmc, mpmc_ends, "mpmc");
 

@@ -46,7 +46,7 @@ impl State {
     }
 
     fn take(&self) {
-        if let Some(value) = self.mailbox.take() {
+        if let Some(value) = self.mailbox.look().and_then(|post| self.mailbox.take(post)) {
             self.received.lock().unwrap().push(*value);
         }
     }
