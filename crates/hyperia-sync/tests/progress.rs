@@ -1,5 +1,5 @@
 //! One thread is stopped in the middle of an operation; do the others go on? The "Progress" of the headers,
-//! measured, beside tokio, async-lock, oneshot and waitgroup. The table is shown by
+//! measured, beside tokio, async-lock, oneshot, waitgroup and kanal. The table is shown by
 //! ```text
 //! cargo test -p hyperia-sync --test progress -- --show-output
 //! ```
@@ -19,8 +19,8 @@ use std::sync::atomic::Ordering::AcqRel;
 use std::task::Waker;
 
 use hyperia_sync::{
-    AutoResetEvent, ManualResetEvent, Mutex, Permit, Semaphore, SemaphoreAcquire, WaitGroup,
-    oneshot,
+    AutoResetEvent, ManualResetEvent, Mutex, Permit, Semaphore, SemaphoreAcquire, WaitGroup, mpmc,
+    mpsc, oneshot, spsc,
 };
 use hyperia_test::progress::heap::ThreadHeap;
 use hyperia_test::progress::{Claim, Table};
@@ -44,6 +44,11 @@ fn others_go_on_where_the_headers_say_so() {
     wait_group(&mut table);
     wait_group_with_waiters(&mut table);
     oneshot_channel(&mut table);
+    spsc_channel(&mut table);
+    mpsc_channel(&mut table);
+    mpsc_channel_with_waiters(&mut table);
+    mpmc_channel(&mut table);
+    mpmc_channel_with_waiters(&mut table);
     tokio_notify(&mut table);
     tokio_semaphore(&mut table);
     tokio_mutex(&mut table);
@@ -51,6 +56,8 @@ fn others_go_on_where_the_headers_say_so() {
     async_lock(&mut table);
     peer_oneshot(&mut table);
     peer_wait_group(&mut table);
+    tokio_mpsc(&mut table);
+    kanal_channel(&mut table);
     table.finish();
 }
 
@@ -413,6 +420,184 @@ fn oneshot_channel(table: &mut Table) {
         },
         |sender| _ = sender.send(1_u64),
         |recv, waker| poll_once(Pin::new(recv), waker).is_ready(),
+    );
+}
+
+fn spsc_channel(table: &mut Table) {
+    const TYPE: &str = "spsc";
+    let (mut sender, mut receiver) = spsc::bounded(1);
+
+    table.row_of_two(
+        TYPE,
+        "try_send; stopped in try_recv",
+        Claim::WaitFree,
+        || _ = receiver.try_recv(),
+        || _ = sender.try_send(1_u64),
+    );
+    table.row_of_two(
+        TYPE,
+        "try_recv; stopped in try_send",
+        Claim::WaitFree,
+        || _ = sender.try_send(1),
+        || _ = receiver.try_recv(),
+    );
+    table.row_of_two(
+        TYPE,
+        "recv, give up; stopped in send, give up",
+        Claim::WaitFree,
+        || give_up(sender.send(1)),
+        || give_up(receiver.recv()),
+    );
+    table.row_of_two(
+        TYPE,
+        "send, give up; stopped in recv, give up",
+        Claim::WaitFree,
+        || give_up(receiver.recv()),
+        || give_up(sender.send(1)),
+    );
+}
+
+fn mpsc_channel(table: &mut Table) {
+    const TYPE: &str = "mpsc";
+    let (sender, mut receiver) = mpsc::bounded(64);
+
+    table.row_of_two(
+        TYPE,
+        "try_send, reserve; stopped in try_send",
+        Claim::NonBlocking,
+        || _ = sender.try_send(1_u64),
+        || {
+            // Full, soon, as nothing is taken out; below it is not.
+            let _ = sender.try_send(1);
+            drop(sender.try_reserve());
+        },
+    );
+    table.row_of_two(
+        TYPE,
+        "try_send; stopped in recv, give up",
+        Claim::LockFree,
+        || give_up(receiver.recv()),
+        || _ = sender.try_send(1),
+    );
+    table.row_of_two(
+        TYPE,
+        "recv, give up; stopped in try_send",
+        Claim::NonBlocking,
+        || _ = sender.try_send(1),
+        || give_up(receiver.recv()),
+    );
+    let (sender, mut receiver) = mpsc::unbounded();
+    table.row_of_two(
+        "mpsc, unbounded",
+        "try_send, recv, give up; stopped in try_send",
+        Claim::NonBlocking,
+        || {
+            let _ = sender.try_send(1_u64);
+        },
+        || {
+            let _ = sender.try_send(1);
+            give_up(receiver.recv());
+            give_up(receiver.recv());
+        },
+    );
+}
+
+fn mpsc_channel_with_waiters(table: &mut Table) {
+    const TYPE: &str = "mpsc";
+    let (sender, mut receiver) = mpsc::bounded(1);
+    let send = || give_up(sender.send(1_u64));
+
+    send();
+    table.row(TYPE, "send that waits, give up", Claim::Blocks, send);
+    table.row_of_two(
+        TYPE,
+        "try_recv; stopped in send that waits, give up",
+        Claim::Blocks,
+        send,
+        || _ = receiver.try_recv(),
+    );
+}
+
+fn mpmc_channel(table: &mut Table) {
+    let (sender, receiver) = mpmc::bounded(64);
+    table.row("mpmc", "try_send, try_recv", Claim::NonBlocking, || {
+        let _ = sender.try_send(1_u64);
+        let _ = receiver.try_recv();
+    });
+    table.row_of_two(
+        "mpmc",
+        "try_recv; stopped in try_send",
+        Claim::NonBlocking,
+        || _ = sender.try_send(1),
+        || _ = receiver.try_recv(),
+    );
+    let (sender, receiver) = mpmc::unbounded();
+    table.row(
+        "mpmc, unbounded",
+        "try_send, try_recv",
+        Claim::NonBlocking,
+        || {
+            let _ = sender.try_send(1_u64);
+            let _ = receiver.try_recv();
+        },
+    );
+}
+
+fn mpmc_channel_with_waiters(table: &mut Table) {
+    const TYPE: &str = "mpmc";
+    let (sender, receiver) = mpmc::bounded(1);
+    let recv = || give_up(receiver.recv());
+
+    table.row(TYPE, "recv that waits, give up", Claim::Blocks, recv);
+    table.row_of_two(
+        TYPE,
+        "recv, give up; stopped in try_send",
+        Claim::Blocks,
+        || _ = sender.try_send(1_u64),
+        recv,
+    );
+    let _ = sender.try_send(1);
+    table.row(TYPE, "send that waits, give up", Claim::Blocks, || {
+        give_up(sender.send(1));
+    });
+}
+
+fn tokio_mpsc(table: &mut Table) {
+    const TYPE: &str = "tokio mpsc";
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(64);
+    table.row_of_two(
+        TYPE,
+        "try_send; stopped in recv, give up",
+        Claim::Peer,
+        || give_up(receiver.recv()),
+        || _ = sender.try_send(1_u64),
+    );
+    table.row_of_two(
+        TYPE,
+        "recv, give up; stopped in try_send",
+        Claim::Peer,
+        || _ = sender.try_send(1),
+        || give_up(receiver.recv()),
+    );
+    while sender.try_send(1).is_ok() {}
+    table.row(TYPE, "send that waits, give up", Claim::Peer, || {
+        give_up(sender.send(1));
+    });
+}
+
+fn kanal_channel(table: &mut Table) {
+    const TYPE: &str = "kanal";
+    let (sender, receiver) = kanal::bounded_async(64);
+    table.row(TYPE, "try_send, try_recv", Claim::Peer, || {
+        let _ = sender.try_send(1_u64);
+        let _ = receiver.try_recv();
+    });
+    table.row_of_two(
+        TYPE,
+        "recv, give up; stopped in try_send",
+        Claim::Peer,
+        || _ = sender.try_send(1),
+        || give_up(receiver.recv()),
     );
 }
 

@@ -3,7 +3,7 @@
 //!
 //! | seen in | what went wrong | test here, or where |
 //! |---|---|---|
-//! | kanal 24, 50 | given up after the value was sent: value lost | `kanal_24_50_*`; `oneshot.rs`: `what_was_sent_is_dropped_once_whoever_ends_last`, `a_race_that_is_lost_loses_no_value` |
+//! | kanal 24, 50 | given up after the value was sent: value lost | `kanal_24_50_*`, channels: `kanal_24_50_*`; `oneshot.rs`: `what_was_sent_is_dropped_once_whoever_ends_last`, `a_race_that_is_lost_loses_no_value` |
 //! | kanal; thingbuf; shuttle 167 | the one that was woken, or served, is dropped: nobody else is woken | `the_next_is_woken_when_one_that_was_woken_goes`; `semaphore.rs`: `a_permit_handed_to_one_who_leaves_goes_on`; `loom.rs` |
 //! | kanal | polled again with another waker: nobody useful is woken | `a_wait_may_move_to_another_thread_and_another_waker` |
 //! | async-oneshot, crossfire, atomic-waker | a wait that was given up keeps its waker | `a_wait_that_is_given_up_leaves_no_waker` |
@@ -11,9 +11,21 @@
 //! | (a question, no bug) | who comes first, newcomers or those who wait | `those_who_wait_are_served_in_the_order_in_which_they_came`; `semaphore.rs`: `a_newcomer_may_overtake_*`; `mutex.rs`: `newcomers_overtake_only_so_often` |
 //! | RUSTSEC-2026-0005, oneshot | polled, dropped, while the other side reads the waker | `src/oneshot/loom.rs`, `oneshot.rs`: `rustsec_2026_0005_*` |
 //! | RUSTSEC-2021-0124, tokio 4225 | both sides touch the value | `src/oneshot/loom.rs`: `rustsec_2021_0124_*` |
-//! | flume 120 | found empty, sent, gone: says disconnected | `src/oneshot/loom.rs`: `try_recv_sees_all_or_nothing` |
+//! | flume 120 | found empty, sent, gone: says disconnected | `src/oneshot/loom.rs`: `try_recv_sees_all_or_nothing`; channels: `flume_120_*`; `loom.rs`: `the_end_of_the_sender_comes_after_its_last_value` |
 //! | flume 182 | each poll queues itself once more | `flume_182_*` |
 //! | crossfire 22 | one who has succeeded stays queued, and is woken in another's stead | `crossfire_22_*` |
+//! | thingbuf 83 | a newcomer takes the room that one was woken for: that one is never woken again | channels: `thingbuf_83_*` |
+//! | thingbuf 100 | closed while a place is held: hang, or a write into what is freed | channels: `thingbuf_100_*`; `shuttle/mpsc.rs`: `a_permit_sends_before_a_close_or_hands_back` |
+//! | flume 104 | given up after it was told: the value lies there until the next | channels: `flume_104_*`; `shuttle/mpmc.rs`: `a_value_reaches_one_who_still_waits` |
+//! | flume 140 | a sender returns before there was room for its value | channels: `flume_140_*` |
+//! | crossfire 24, 33 to 35, 39, 56 | further hangs, with waits given up on both sides | `shuttle/` |
+//! | async-channel 87 | a send that is given up takes its value with it | channels: `async_channel_87_*` |
+//! | tokio 1997, 2020 | a place that was reserved holds back what others have sent | channels: `tokio_1997_2020_*` |
+//! | tokio 6603 | "empty" where one block ends | channels: `tokio_6603_*` |
+//! | tokio 8074 | "disconnected" while permits can still send | channels: `tokio_8074_*` |
+//! | futures `mpsc` | more room than was asked for; a send and a receive in one task hang | channels: `futures_mpsc_*` |
+//! | RUSTSEC-2020-0052, 2018-0009, crossbeam | freed with another capacity; values dropped twice | channels: `rustsec_2020_0052_*` |
+//! | RUSTSEC-2025-0024, crossbeam 971 | the receiver drops what is inside while senders send | channels: `rustsec_2025_0024_*` |
 //! | tokio 3652 | a stored notification is lost with a wait that had been given one | `tokio_3652_*` |
 //! | tokio 5396 | who begins to wait while the others are woken is woken, too | `tokio_5396_*`; `loom.rs`: `a_set_ends_no_wait_that_begins_after_its_reset` |
 //! | tokio 2340 | waker in a node that may be gone once the lock was let go | `a_waker_may_use_what_it_waits_for`; `loom.rs`: `neighbours_leave_at_once`, `a_new_waker_is_not_missed` |
@@ -23,14 +35,16 @@
 //! | RUSTSEC-2020-0017, internment | freed while somebody revives it | `src/wait_group/loom.rs`: `a_token_may_be_made_while_*`, `the_last_one_frees` |
 //! | RUSTSEC-2019-0013, 2022-0006, 2022-0029 | orderings too weak | each edge of the headers names its model |
 //! | RUSTSEC-2026-0221, 2025-0023, 2020-0059, -0062, -0070, -0072, -0142 | wrong `Send`, `Sync` | `auto_traits.rs` |
-//! | RUSTSEC-2022-0019, -0020, -0021 | zeros for a value that has none | `oneshot.rs`: `any_value_will_do` |
+//! | RUSTSEC-2022-0019, -0020, -0021 | zeros for a value that has none | `oneshot.rs`, channels: `any_value_will_do` |
 //! | RUSTSEC-2020-0061, futures-task | a waker without data | `Waker::noop()`, everywhere |
 //! | RUSTSEC-2026-0103 and its like | user code panics half-way | `a_panic_in_*`; `oneshot.rs`: `a_value_that_panics_when_dropped_*`; `mutex.rs`: `a_panic_with_the_lock_held_*` |
 //!
-//! Of the channels: flume 104, 140, crossfire 24 to 56, thingbuf 83, 100, async-channel 87, tokio 1997, 8074 need
-//! one that holds several values, and come with it: a type that is waited for joins the lists in `for_each!` below.
+//! A type that is waited for joins the lists in `for_each!` below, and with it the scenarios of all waits. Those of the
+//! channels alone stand in `regressions/channels.rs`: "channels" in the table.
 #![cfg(not(any(hyperia_loom, hyperia_shuttle)))]
 
+#[path = "regressions/channels.rs"]
+mod channels;
 mod subjects;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,7 +57,10 @@ use hyperia_sync::oneshot::{self, TryRecvError};
 use hyperia_sync::{AutoResetEvent, ManualResetEvent, Semaphore};
 use hyperia_test::{CountingWaker, PanicOn, PanicWaker, poll_once};
 
-use subjects::{At, Channel, Departure, Group, Hook, Locked, Permits, Slot, Subject, Waiting};
+use subjects::{
+    At, Channel, Departure, Group, Hook, Locked, MpmcRecv, MpmcSend, MpscRecv, MpscReserve,
+    MpscSend, Permits, Slot, SpscRecv, SpscReserve, SpscSend, Subject, Waiting,
+};
 
 /// Often enough to be overtaken, and never.
 const BARGING: u16 = 128;
@@ -58,6 +75,10 @@ macro_rules! for_each {
         $scenario::<Permits<STRICT>>();
         $scenario::<Locked<BARGING>>();
         $scenario::<Locked<STRICT>>();
+        $scenario::<MpscSend>();
+        $scenario::<MpscReserve>();
+        $scenario::<MpmcSend>();
+        $scenario::<MpmcRecv>();
     };
     // Where it is for all.
     ($scenario:ident in crowd) => {
@@ -69,6 +90,10 @@ macro_rules! for_each {
         for_each!($scenario in crowd);
         $scenario::<Channel>();
         $scenario::<Departure>();
+        $scenario::<SpscSend>();
+        $scenario::<SpscReserve>();
+        $scenario::<SpscRecv>();
+        $scenario::<MpscRecv>();
     };
 }
 
@@ -431,10 +456,10 @@ fn a_panic_in_the_clone_of_a_waker_loses_nothing() {
         let (mut wait, waker) = (Waiting::new(subject), bad.waker());
         assert!(panics(|| wait.poll(&waker)));
         assert!(!wait.poll(&task.waker()));
-        // The old one stays in its place.
+        // The old one stays in its place, where there is more than a cell.
         assert!(panics(|| wait.poll(&waker)));
         subject.wake();
-        assert_eq!(task.wakes(), 1);
+        assert_eq!(task.wakes(), usize::from(S::KEEPS_WAKER));
         assert!(wait.poll(Waker::noop()));
         assert_eq!((bad.live(), task.live()), (1, 0));
     }

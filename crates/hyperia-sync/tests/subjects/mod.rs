@@ -1,6 +1,8 @@
 //! Everything that can be waited for, in one shape, so that a scenario is written once; and a waker that does
 //! something.
 
+mod channels;
+
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::ptr;
@@ -16,9 +18,16 @@ use hyperia_sync::{
 };
 use hyperia_test::{forever, poll_once};
 
+pub(crate) use self::channels::{
+    MpmcRecv, MpmcSend, MpscRecv, MpscReserve, MpscSend, SpscRecv, SpscReserve, SpscSend,
+};
+
 /// Something to wait for.
 pub(crate) trait Subject: Sync + 'static {
     type Wait: Future + Send;
+
+    /// Whether the waker of the last poll stays when one panics in the clone of another waker. A cell lets it go.
+    const KEEPS_WAKER: bool = true;
 
     /// One for which one has to wait.
     fn new() -> &'static Self;
