@@ -266,6 +266,7 @@ fn rustsec_2020_0052_any_capacity_is_freed_as_it_was_made() {
             assert!($receiver.try_recv().is_ok());
             assert_eq!(Arc::strong_count(&value), $capacity);
             drop($receiver);
+            assert_eq!(Arc::strong_count(&value), 1, "left inside");
             assert!($sender.try_send(Arc::clone(&value)).is_err());
             drop($sender);
             assert_eq!(Arc::strong_count(&value), 1);

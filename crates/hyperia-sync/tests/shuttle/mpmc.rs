@@ -5,8 +5,8 @@ use std::pin::pin;
 
 use futures_core::Stream;
 use hyperia_sync::mpmc;
-use shuttle::sync::atomic::AtomicBool;
 use shuttle::sync::atomic::Ordering::SeqCst;
+use shuttle::sync::atomic::{AtomicBool, AtomicUsize};
 
 use crate::ledger::Value;
 use crate::many_senders::scenarios_with_many_senders;
@@ -182,6 +182,7 @@ fn the_last_one_to_go_lets_the_others_go() {
     let polls = schedules_at_every_poll(name, schedules_of(19), |patience| {
         let ledger = &Ledger::default();
         let (sender, receiver) = mpmc::bounded(1);
+        let (senders_gone, receivers_gone) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let take = |receiver: mpmc::Receiver<Value>, is_patient: bool| {
             let mut receipts = ledger.receiver();
             for _ in 0..2 {
@@ -190,10 +191,13 @@ fn the_last_one_to_go_lets_the_others_go() {
                 } else {
                     patience.wait_for(receiver.recv())
                 };
-                if let Some(Ok(value)) = received {
-                    receipts.receive(value);
+                match received {
+                    Some(Ok(value)) => receipts.receive(value),
+                    Some(Err(_)) => assert_eq!(senders_gone.load(SeqCst), 2),
+                    None => (),
                 }
             }
+            receivers_gone.fetch_add(1, SeqCst);
         };
         let give = |sender: mpmc::Sender<Value>, id, is_patient: bool| {
             for _ in 0..2 {
@@ -204,8 +208,12 @@ fn the_last_one_to_go_lets_the_others_go() {
                 } else {
                     patience.wait_for(sender.send(value))
                 };
+                if let Some(Err(_)) = outcome {
+                    assert_eq!(receivers_gone.load(SeqCst), 2);
+                }
                 ledger.send_ended(entry, outcome);
             }
+            senders_gone.fetch_add(1, SeqCst);
         };
         let (sender_2, receiver_2) = (sender.clone(), receiver.clone());
         thread::scope(|scope| {
