@@ -87,7 +87,7 @@ impl<T> Mailbox<T> {
             // SAFETY: in `EMPTY` it belongs to the caller, and holds no value (invariant 2).
             unsafe { (*place).write(value) };
         });
-        // ORDERING: Release pairs with the Acquire claim in `take`: carries the value; and with that in `look`: carries
+        // ORDERING: Release pairs with the Acquire in `look`: carries the value, and
         // what was sent before it.
         self.state
             .store(with_state(word.wrapping_add(ONE), FULL), Release);
