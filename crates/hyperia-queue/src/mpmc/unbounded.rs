@@ -49,6 +49,7 @@
 //! | install → claim | the claim of a last slot for a push | every later claim for a push (read-modify-writes in between keep the edge) | the new block, with its slots empty | `two_producers_cross_a_block_boundary` |
 //! | leave → enter | `pop_last`, `pop_run` | `Head::enter` | the block that `head` moved to | `a_pop_finds_nothing_while_others_go_on` |
 //! | look → leave | `Head::give_up` | `pop_last`, `pop_run` | that who is not counted any more looks no more | the same |
+//! | claim → leave | `pop`, `pop_run` | `pop_last`, `pop_run` | that the slot was ready, and so is not empty before it was emptied | `who_leaves_a_block_knows_of_every_slot_that_was_filled` |
 //! | empty → spent | `Block::vacate` | `Block::is_spent` | that the value was moved out | `a_spent_block_comes_back` |
 //! | stray → spent | `Block::stray_leaves` | `Block::is_spent` | that the stray looks no more | `two_batches_are_popped_across_the_end_of_a_block` |
 //! | empty → look | `Block::vacate` | `Block::count_ready` | that `head` moved past the slot | `blocks_that_were_left_are_looked_after` |
@@ -335,12 +336,12 @@ impl<T> UnboundedQueue<T> {
                 }
                 continue;
             }
-            // ORDERING: Relaxed; it takes this thread from the count, but its slot stands for it, and
-            // `vacate` releases what it has done. On failure nothing but the word is used.
+            // ORDERING: Release pairs with the Acquire of whoever leaves the block: its slot stands for this
+            // thread now, so that one must know that the slot was ready. On failure nothing but the word is used.
             match self
                 .head
                 .word
-                .compare_exchange_weak(head, head + 1 - LOOKER, Relaxed, Relaxed)
+                .compare_exchange_weak(head, head + 1 - LOOKER, Release, Relaxed)
             {
                 // SAFETY: the exchange claimed this slot, which is ready (invariants 1 and 6).
                 Ok(_) => return Ok(unsafe { Block::vacate(block, index) }),
@@ -444,13 +445,14 @@ impl<T> UnboundedQueue<T> {
     }
 
     /// Whether there is nothing in the queue, not even a value whose push is under way: exact when no
-    /// other call is under way.
+    /// other call is under way. Never said of a queue in which there was something all the time.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        // ORDERING: Relaxed, both: nothing is reached through the words, and the answer is as old as they.
-        let head = position::as_tail(self.head.word.load(Relaxed));
-        // ORDERING: Relaxed, as for `head` above.
-        self.tail.word.load(Relaxed) & !CLOSED == head
+        // ORDERING: Acquire pairs with the Release of the claim that installed this block, so that the `head` below
+        // is not of an earlier use of it. With the same place, or one of a later use, all before this `tail` was popped.
+        let tail = self.tail.word.load(Acquire) & !CLOSED;
+        // ORDERING: Relaxed, nothing is reached through the word.
+        position::as_tail(self.head.word.load(Relaxed)) == tail
     }
 
     /// Pops and drops all values.

@@ -170,6 +170,49 @@ fn two_consumers_meet_at_the_last_slot_of_a_block() {
     );
 }
 
+/// Would catch `is_empty` in a queue that never is: a `head` of before its block was used again looks like the `tail`
+/// of now. Tens of executions: two loads against three calls.
+#[test]
+fn a_queue_that_is_never_empty_does_not_look_so() {
+    in_all_placements(
+        "mpmc unbounded is_empty",
+        20,
+        || State::new(3),
+        &[
+            |state: &State| {
+                let _ = state.pop();
+                let _ = state.pop();
+                state.push(10);
+            },
+            |state: &State| assert!(!state.queue.is_empty()),
+        ],
+        |state| state.assert_exactly_once(3),
+    );
+}
+
+/// Edge claim → leave: each of two tasks fills one slot of a block, and pops one. Who leaves the block knows of the
+/// other's slot only by the claim of the pop there. Would catch a slot taken to be empty again before it was, and so
+/// a block used again while its last value is moved out. Hundreds of executions: four read-modify-writes each.
+#[test]
+fn who_leaves_a_block_knows_of_every_slot_that_was_filled() {
+    in_all_placements(
+        "mpmc unbounded two that push and pop",
+        300,
+        || State::new(0),
+        &[
+            |state: &State| {
+                state.push(10);
+                let _ = state.pop();
+            },
+            |state: &State| {
+                state.push(20);
+                let _ = state.pop();
+            },
+        ],
+        |state| state.assert_exactly_once(0),
+    );
+}
+
 /// The same with batches, which leave a block in the middle of their work. Hundreds of executions.
 #[test]
 fn two_batches_are_popped_across_the_end_of_a_block() {

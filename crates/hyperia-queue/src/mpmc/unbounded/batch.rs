@@ -221,8 +221,8 @@ impl<T> UnboundedQueue<T> {
             } else {
                 head + count as u64 - LOOKER
             };
-            // ORDERING: as in `pop_last`: Release hands the next block on, and Acquire knows that those
-            // who are not counted any more have looked for the last time.
+            // ORDERING: as in `pop` and `pop_last`: Release hands the next block on, and says that the slots were
+            // ready; Acquire knows that of others, and that who is not counted any more has looked for the last time.
             match self
                 .head
                 .word
