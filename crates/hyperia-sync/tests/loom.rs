@@ -1,8 +1,10 @@
 //! Models of the events, and of the semaphore, which the mutex is made of. (What they are made of is modelled in
-//! hyperia-wait; oneshot and the wait group beside their code, the channels in models/channels.rs.)
+//! hyperia-wait; oneshot and the wait group beside their code, the channels in models/channels.rs and
+//! models/channel_races.rs.)
 #![cfg(hyperia_loom)]
 
 mod models {
+    mod channel_races;
     mod channels;
 }
 
