@@ -136,6 +136,20 @@ fn a_deadline_that_is_over_polls_once() {
 }
 
 #[test]
+fn a_future_that_wakes_itself_runs_out_of_time_too() {
+    let begin = Instant::now();
+    let busy = poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        if begin.elapsed() < Duration::from_secs(5) {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    });
+    assert_eq!(busy.block_timeout(Duration::from_millis(1)), Err(Elapsed));
+}
+
+#[test]
 fn a_wait_that_is_given_up_leaves_its_queue() {
     let queue = WaitQueue::new();
     assert_eq!(queue.wait().block_timeout(Duration::ZERO), Err(Elapsed));

@@ -111,13 +111,16 @@ pub trait Block: Future + Sized {
         let mut future = pin!(self);
         Bed::with(|bed| {
             let mut cx = Context::from_waker(&bed.waker);
+            let mut is_late = false;
             loop {
                 if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                     return Ok(output);
                 }
-                if !bed.parker.park_until(deadline) {
+                if is_late || !bed.parker.park_until(deadline) {
                     return Err(Elapsed);
                 }
+                // A wake-up at the last moment is worth one more poll, and those of a future that wakes itself no more.
+                is_late = Instant::now() >= deadline;
             }
         })
     }
