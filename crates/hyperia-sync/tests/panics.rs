@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use futures_core::Stream;
 use hyperia_sync::{mpmc, mpsc};
 use hyperia_test::{CountingWaker, PanicOn, PanicWaker, poll_once};
 
@@ -37,26 +36,5 @@ fn who_could_not_join_the_line_looks_again() {
     assert_eq!(
         poll_once(send.as_mut(), &counting.waker()),
         Poll::Ready(Ok(()))
-    );
-}
-
-#[test]
-fn a_stream_that_could_not_join_the_line_is_not_told_in_anothers_stead() {
-    let (sender, receiver) = mpmc::bounded(2);
-    let (panics, counting) = (PanicWaker::new(PanicOn::Clone), CountingWaker::new());
-    let mut stream = pin!(receiver.stream());
-    let polled = catch_unwind(AssertUnwindSafe(|| {
-        stream
-            .as_mut()
-            .poll_next(&mut std::task::Context::from_waker(&panics.waker()))
-    }));
-    assert!(polled.is_err());
-    let mut recv = pin!(receiver.recv());
-    assert!(poll_once(recv.as_mut(), &counting.waker()).is_pending());
-    assert_eq!(sender.try_send(1), Ok(()));
-    assert_eq!(counting.wakes(), 1);
-    assert_eq!(
-        poll_once(recv.as_mut(), &counting.waker()),
-        Poll::Ready(Ok(1))
     );
 }

@@ -25,10 +25,19 @@ use crate::primitive::fence;
 /// then a wake-up that it had got goes to the next one.
 pub(crate) struct Line<'a> {
     queue: &'a WaitQueue,
-    /// Pinned with the line.
+    /// Pinned with the line. Without a meaning unless the line is `Waiting`: a panic leaves it anyhow.
     wait: Option<Wait<'a>>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nobody will tell it anything: it has to look.
+    Away,
+    /// It has joined the line and looked since.
+    Waiting,
     /// It was told to look, has left the line, and has not found out yet whether there is something for it.
-    is_told: bool,
+    Told,
 }
 
 impl<'a> Line<'a> {
@@ -37,13 +46,13 @@ impl<'a> Line<'a> {
         Self {
             queue,
             wait: None,
-            is_told: false,
+            state: State::Away,
         }
     }
 
     /// The parts; the wait pinned.
     #[inline]
-    fn project(self: Pin<&mut Self>) -> (&'a WaitQueue, Pin<&mut Option<Wait<'a>>>, &mut bool) {
+    fn project(self: Pin<&mut Self>) -> (&'a WaitQueue, Pin<&mut Option<Wait<'a>>>, &mut State) {
         // SAFETY: `wait` is pinned with the line: it is reached through this pin only, and dropped in its place, which
         // the drop of the line leaves to it. The others are not pinned.
         unsafe {
@@ -51,7 +60,7 @@ impl<'a> Line<'a> {
             (
                 this.queue,
                 Pin::new_unchecked(&mut this.wait),
-                &mut this.is_told,
+                &mut this.state,
             )
         }
     }
@@ -63,14 +72,17 @@ impl<'a> Line<'a> {
         cx: &mut Context<'_>,
         mut attempt: impl FnMut() -> Attempt<R>,
     ) -> Poll<R> {
-        let (_, wait, is_told) = self.as_mut().project();
-        if wait.is_none() {
+        let (_, mut wait, state) = self.as_mut().project();
+        if *state != State::Waiting {
+            if wait.is_some() {
+                wait.set(None);
+            }
             match attempt() {
                 Attempt::Done(result) => {
-                    *is_told = false;
+                    *state = State::Away;
                     return Poll::Ready(result);
                 }
-                Attempt::Wait => {}
+                Attempt::Wait => *state = State::Away,
                 Attempt::Busy => {
                     poll_again(cx.waker());
                     return Poll::Pending;
@@ -87,40 +99,43 @@ impl<'a> Line<'a> {
         cx: &mut Context<'_>,
         mut attempt: impl FnMut() -> Attempt<R>,
     ) -> Poll<R> {
-        let (queue, mut wait, is_told) = self.project();
+        let (queue, mut wait, state) = self.project();
         loop {
-            if let Some(wait) = wait.as_mut().as_pin_mut() {
-                // Both a notification and a close mean: look again.
-                let _ = ready!(wait.poll(cx));
-            } else {
-                // There was nothing for it.
-                *is_told = false;
+            let joins = *state != State::Waiting;
+            if joins {
                 wait.set(Some(queue.wait()));
-                let joins = wait.as_mut().as_pin_mut().map(|wait| wait.poll(cx));
-                if joins.is_some_and(|poll| poll.is_pending()) {
-                    // ORDERING: the line before what `attempt` looks at; the other side has its fence between what
-                    // it gives and its look at the line.
-                    fence(SeqCst);
-                    let poll = match attempt() {
-                        Attempt::Done(result) => Poll::Ready(result),
-                        Attempt::Wait => return Poll::Pending,
-                        Attempt::Busy => {
-                            poll_again(cx.waker());
-                            Poll::Pending
-                        }
-                    };
-                    wait.set(None);
-                    return poll;
-                }
             }
-            *is_told = true;
+            let poll = wait.as_mut().as_pin_mut().map(|wait| wait.poll(cx));
+            if poll.is_some_and(|poll| poll.is_pending()) {
+                if !joins {
+                    return Poll::Pending;
+                }
+                // ORDERING: the line before what `attempt` looks at; the other side has its fence between what
+                // it gives and its look at the line.
+                fence(SeqCst);
+                let poll = match attempt() {
+                    Attempt::Done(result) => Poll::Ready(result),
+                    Attempt::Wait => {
+                        *state = State::Waiting;
+                        return Poll::Pending;
+                    }
+                    Attempt::Busy => {
+                        poll_again(cx.waker());
+                        Poll::Pending
+                    }
+                };
+                wait.set(None);
+                return poll;
+            }
+            // Both a notification and a close mean: look again.
+            *state = State::Told;
             wait.set(None);
             match attempt() {
                 Attempt::Done(result) => {
-                    *is_told = false;
+                    *state = State::Away;
                     return Poll::Ready(result);
                 }
-                Attempt::Wait => {}
+                Attempt::Wait => *state = State::Away,
                 Attempt::Busy => {
                     poll_again(cx.waker());
                     return Poll::Pending;
@@ -134,7 +149,7 @@ impl Drop for Line<'_> {
     /// Passes on what it was told, unless it has looked since. (In the line, the wait does.)
     #[inline]
     fn drop(&mut self) {
-        if self.is_told {
+        if self.state == State::Told {
             self.queue.notify_one();
         }
     }

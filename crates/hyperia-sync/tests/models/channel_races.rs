@@ -6,7 +6,7 @@ use hyperia_sync::{mpmc, spsc};
 use hyperia_test::{CountingWaker, model, model_roles, poll_once};
 use loom::thread;
 
-use super::tracked::Log;
+use hyperia_test::tracked::Log;
 
 /// A channel with room for one value, and what was received from it, in order.
 struct Stream {
