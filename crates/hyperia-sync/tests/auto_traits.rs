@@ -12,6 +12,7 @@ use hyperia_sync::{
     AutoResetEvent, AutoResetWait, Lock, ManualResetEvent, ManualResetWait, Mutex, MutexGuard,
     Permit, Semaphore, SemaphoreAcquire, Token, WaitGroup, WaitGroupWait,
 };
+use hyperia_sync::{mpmc, mpsc, spsc};
 
 /// Send, not Sync, Unpin.
 type Movable = Cell<u8>;
@@ -56,6 +57,67 @@ fn auto_traits_are_as_documented() {
 }
 
 #[test]
+fn auto_traits_of_the_channels_are_as_documented() {
+    hyperia_test::auto_traits! {
+        // type:                             Send  Sync  Unpin
+        spsc::Sender<Movable>:             true  true  true;
+        spsc::Sender<Local>:               false false true;
+        spsc::Receiver<Movable>:           true  true  true;
+        spsc::Receiver<Local>:             false false true;
+        spsc::SendFuture<'static, Movable>: true  false true;
+        spsc::SendFuture<'static, Local>:  false false true;
+        spsc::SendMany<'static, Movable>:  true  false true;
+        spsc::SendMany<'static, Local>:    false false true;
+        spsc::Recv<'static, Movable>:      true  true  true;
+        spsc::Recv<'static, Local>:        false false true;
+        spsc::RecvMany<'static, Movable>:  true  false true;
+        spsc::RecvMany<'static, Local>:    false false true;
+        spsc::Reserve<'static, Movable>:   true  true  true;
+        spsc::Reserve<'static, Local>:     false false true;
+        spsc::Permit<'static, Movable>:    true  true  true;
+        spsc::Permit<'static, Local>:      false false true;
+        mpsc::Sender<Movable>:             true  true  true;
+        mpsc::Sender<Local>:               false false true;
+        mpsc::Receiver<Movable>:           true  true  true;
+        mpsc::Receiver<Local>:             false false true;
+        mpsc::SendFuture<'static, Movable>: true  false false;
+        mpsc::SendFuture<'static, Local>:  false false false;
+        mpsc::SendMany<'static, Movable>:  true  false false;
+        mpsc::SendMany<'static, Local>:    false false false;
+        mpsc::Recv<'static, Movable>:      true  true  true;
+        mpsc::Recv<'static, Local>:        false false true;
+        mpsc::RecvMany<'static, Movable>:  true  false true;
+        mpsc::RecvMany<'static, Local>:    false false true;
+        mpsc::Reserve<'static, Movable>:   true  true  false;
+        mpsc::Reserve<'static, Local>:     false false false;
+        mpsc::Permit<'static, Movable>:    true  true  true;
+        mpsc::Permit<'static, Local>:      false false true;
+        mpmc::Sender<Movable>:             true  true  true;
+        mpmc::Sender<Local>:               false false true;
+        mpmc::Receiver<Movable>:           true  true  true;
+        mpmc::Receiver<Local>:             false false true;
+        mpmc::SendFuture<'static, Movable>: true  false false;
+        mpmc::SendFuture<'static, Local>:  false false false;
+        mpmc::SendMany<'static, Movable>:  true  false false;
+        mpmc::SendMany<'static, Local>:    false false false;
+        mpmc::Recv<'static, Movable>:      true  true  false;
+        mpmc::Recv<'static, Local>:        false false false;
+        mpmc::RecvMany<'static, Movable>:  true  false false;
+        mpmc::RecvMany<'static, Local>:    false false false;
+        mpmc::RecvStream<'static, Movable>: true  true  false;
+        mpmc::RecvStream<'static, Local>:  false false false;
+        mpsc::SendError<Movable>:          true  false true;
+        mpsc::SendError<Local>:            false false false;
+        mpsc::TrySendError<Movable>:       true  false true;
+        mpsc::TrySendError<Local>:         false false false;
+        mpsc::SendTimeoutError<Movable>:   true  false true;
+        mpsc::SendTimeoutError<Local>:     false false false;
+        mpsc::RecvError:                   true  true  true;
+        mpsc::TryRecvError:                true  true  true;
+    }
+}
+
+#[test]
 fn sizes_are_as_promised() {
     use std::mem::size_of;
     let word = size_of::<usize>();
@@ -75,4 +137,44 @@ fn sizes_are_as_promised() {
     assert_eq!(size_of::<Sender<[u8; 100]>>(), word);
     assert_eq!(size_of::<Receiver<[u8; 100]>>(), word);
     assert_eq!(size_of::<Recv<[u8; 100]>>(), word);
+}
+
+#[test]
+fn sizes_of_the_channels_are_as_promised() {
+    use std::mem::size_of;
+    if size_of::<usize>() != 8 {
+        return;
+    }
+    macro_rules! sizes {
+        ($($type:ty: $bytes:literal;)+) => {$(
+            assert_eq!(size_of::<$type>(), $bytes, "{}", stringify!($type));
+        )+};
+    }
+    // Without a value, so that what a future takes besides is seen.
+    type Nothing = ();
+    sizes! {
+        spsc::Sender<Nothing>: 32;
+        spsc::Receiver<Nothing>: 40;
+        spsc::SendFuture<'_, Nothing>: 24;
+        spsc::SendMany<'_, Nothing>: 24;
+        spsc::Recv<'_, Nothing>: 16;
+        spsc::RecvMany<'_, Nothing>: 32;
+        spsc::Reserve<'_, Nothing>: 16;
+        spsc::Permit<'_, Nothing>: 8;
+        mpsc::Sender<Nothing>: 8;
+        mpsc::Receiver<Nothing>: 16;
+        mpsc::SendFuture<'_, Nothing>: 64;
+        mpsc::SendMany<'_, Nothing>: 72;
+        mpsc::Recv<'_, Nothing>: 16;
+        mpsc::RecvMany<'_, Nothing>: 32;
+        mpsc::Reserve<'_, Nothing>: 56;
+        mpsc::Permit<'_, Nothing>: 8;
+        mpmc::Sender<Nothing>: 8;
+        mpmc::Receiver<Nothing>: 8;
+        mpmc::SendFuture<'_, Nothing>: 64;
+        mpmc::SendMany<'_, Nothing>: 72;
+        mpmc::Recv<'_, Nothing>: 64;
+        mpmc::RecvMany<'_, Nothing>: 80;
+        mpmc::RecvStream<'_, Nothing>: 64;
+    }
 }

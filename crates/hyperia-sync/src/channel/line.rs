@@ -12,6 +12,7 @@
 //! the attempt may find it in the middle: then there is nobody to wait for, and the task is polled again. Of what it was
 //! told before it may be the only one who knows, so until the next attempt that belongs to what the drop passes on.
 
+use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
@@ -24,124 +25,124 @@ use crate::primitive::fence;
 /// A place in a line, taken when an attempt has failed and given up when one has succeeded, or with the drop:
 /// then a wake-up that it had got goes to the next one.
 pub(crate) struct Line<'a> {
-    queue: &'a WaitQueue,
-    /// Pinned with the line. Without a meaning unless the line is `Waiting`: a panic leaves it anyhow.
+    /// Pinned with the line.
+    ///
+    /// - `None`: nobody will tell it anything, it has to look.
+    /// - Not terminated: it has joined the line, and looked since.
+    /// - Terminated: it was told to look, has left the line, and has not found out yet whether there is something for it.
     wait: Option<Wait<'a>>,
-    state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Nobody will tell it anything: it has to look.
-    Away,
-    /// It has joined the line and looked since.
-    Waiting,
-    /// It was told to look, has left the line, and has not found out yet whether there is something for it.
-    Told,
 }
 
 impl<'a> Line<'a> {
     #[inline]
-    pub(crate) fn new(queue: &'a WaitQueue) -> Self {
-        Self {
-            queue,
-            wait: None,
-            state: State::Away,
-        }
+    pub(crate) fn new() -> Self {
+        Self { wait: None }
     }
 
-    /// The parts; the wait pinned.
-    #[inline]
-    fn project(self: Pin<&mut Self>) -> (&'a WaitQueue, Pin<&mut Option<Wait<'a>>>, &mut State) {
-        // SAFETY: `wait` is pinned with the line: it is reached through this pin only, and dropped in its place, which
-        // the drop of the line leaves to it. The others are not pinned.
-        unsafe {
-            let this = self.get_unchecked_mut();
-            (
-                this.queue,
-                Pin::new_unchecked(&mut this.wait),
-                &mut this.state,
-            )
-        }
-    }
-
-    /// Makes the attempt until it is done, and waits in between.
+    /// Makes the attempt until it is done, and waits in between, in `queue`, the same one each time.
     #[inline]
     pub(crate) fn poll<R>(
         mut self: Pin<&mut Self>,
+        queue: &'a WaitQueue,
         cx: &mut Context<'_>,
         mut attempt: impl FnMut() -> Attempt<R>,
     ) -> Poll<R> {
-        let (_, mut wait, state) = self.as_mut().project();
-        if *state != State::Waiting {
-            if wait.is_some() {
-                wait.set(None);
-            }
+        if self.has_to_look() {
             match attempt() {
                 Attempt::Done(result) => {
-                    *state = State::Away;
+                    self.leave();
                     return Poll::Ready(result);
                 }
-                Attempt::Wait => *state = State::Away,
+                Attempt::Wait => {}
                 Attempt::Busy => {
                     poll_again(cx.waker());
                     return Poll::Pending;
                 }
             }
         }
-        self.wait(cx, attempt)
+        self.wait(queue, cx, attempt)
     }
 
     /// Waits after an attempt that failed, now or in an earlier poll.
     #[cold]
     fn wait<R>(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
+        queue: &'a WaitQueue,
         cx: &mut Context<'_>,
         mut attempt: impl FnMut() -> Attempt<R>,
     ) -> Poll<R> {
-        let (queue, mut wait, state) = self.project();
         loop {
-            let joins = *state != State::Waiting;
-            if joins {
-                wait.set(Some(queue.wait()));
-            }
-            let poll = wait.as_mut().as_pin_mut().map(|wait| wait.poll(cx));
-            if poll.is_some_and(|poll| poll.is_pending()) {
-                if !joins {
-                    return Poll::Pending;
-                }
-                // ORDERING: the line before what `attempt` looks at; the other side has its fence between what
-                // it gives and its look at the line.
-                fence(SeqCst);
-                let poll = match attempt() {
-                    Attempt::Done(result) => Poll::Ready(result),
-                    Attempt::Wait => {
-                        *state = State::Waiting;
-                        return Poll::Pending;
-                    }
-                    Attempt::Busy => {
+            if self.has_to_look() {
+                self.as_mut().project().set(Some(queue.wait()));
+                if self.join(cx).is_pending() {
+                    // ORDERING: the line before what `attempt` looks at; the other side has its fence between what
+                    // it gives and its look at the line.
+                    fence(SeqCst);
+                    let poll = match attempt() {
+                        Attempt::Done(result) => Poll::Ready(result),
+                        Attempt::Wait => return Poll::Pending,
+                        Attempt::Busy => Poll::Pending,
+                    };
+                    self.leave();
+                    if poll.is_pending() {
                         poll_again(cx.waker());
-                        Poll::Pending
                     }
-                };
-                wait.set(None);
-                return poll;
+                    return poll;
+                }
+            } else if let Some(wait) = self.as_mut().project().as_pin_mut() {
+                // Both a notification and a close mean: look again.
+                let _ = ready!(wait.poll(cx));
             }
-            // Both a notification and a close mean: look again.
-            *state = State::Told;
-            wait.set(None);
             match attempt() {
                 Attempt::Done(result) => {
-                    *state = State::Away;
+                    self.leave();
                     return Poll::Ready(result);
                 }
-                Attempt::Wait => *state = State::Away,
+                Attempt::Wait => {}
                 Attempt::Busy => {
                     poll_again(cx.waker());
                     return Poll::Pending;
                 }
             }
         }
+    }
+
+    /// Polls the wait for the first time.
+    fn join(self: &mut Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        /// Takes the place away again when the clone of the waker panics: the next poll makes an attempt first.
+        struct Joining<'p, 'a>(Pin<&'p mut Option<Wait<'a>>>);
+        impl Drop for Joining<'_, '_> {
+            fn drop(&mut self) {
+                self.0.set(None);
+            }
+        }
+        let mut joining = Joining(self.as_mut().project());
+        let poll = match joining.0.as_mut().as_pin_mut() {
+            Some(wait) => wait.poll(cx).map(|_| ()),
+            None => Poll::Ready(()),
+        };
+        mem::forget(joining);
+        poll
+    }
+
+    /// Whether nobody will tell it anything, or it was told.
+    #[inline]
+    fn has_to_look(&self) -> bool {
+        self.wait.as_ref().is_none_or(Wait::is_terminated)
+    }
+
+    #[inline]
+    fn leave(self: &mut Pin<&mut Self>) {
+        if self.wait.is_some() {
+            self.as_mut().project().set(None);
+        }
+    }
+
+    #[inline]
+    fn project(self: Pin<&mut Self>) -> Pin<&mut Option<Wait<'a>>> {
+        // SAFETY: `wait` is pinned with the line: it is reached through this pin only, and dropped in its place, which the
+        // drop of the line leaves to it.
+        unsafe { self.map_unchecked_mut(|this| &mut this.wait) }
     }
 }
 
@@ -149,8 +150,10 @@ impl Drop for Line<'_> {
     /// Passes on what it was told, unless it has looked since. (In the line, the wait does.)
     #[inline]
     fn drop(&mut self) {
-        if self.state == State::Told {
-            self.queue.notify_one();
+        if let Some(wait) = &self.wait
+            && wait.is_terminated()
+        {
+            wait.queue().notify_one();
         }
     }
 }

@@ -11,6 +11,26 @@ use crate::primitive::Ordering::*;
 /// The receiving end of a channel; clone it for more of them. Each value is received by one.
 ///
 /// The channel closes when the last one is dropped, which drops what is inside.
+///
+/// # Examples
+///
+/// It takes no values that live shorter than what another end expects:
+///
+/// ```compile_fail
+/// let short = String::from("short");
+/// let (sender, receiver) = hyperia_sync::mpmc::bounded::<&'static str>(1);
+/// let sender: hyperia_sync::mpmc::Sender<&str> = sender;
+/// sender.try_send(&short).unwrap();
+/// let received: &'static str = receiver.try_recv().unwrap();
+/// ```
+///
+/// ```
+/// let short = String::from("short");
+/// let (sender, receiver) = hyperia_sync::mpmc::bounded::<&str>(1);
+/// let sender: hyperia_sync::mpmc::Sender<&str> = sender;
+/// sender.try_send(&short).unwrap();
+/// let received: &str = receiver.try_recv().unwrap();
+/// ```
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
 }

@@ -25,7 +25,7 @@ impl<'a, T> Values<'a, T> {
     fn new(shared: &'a Shared<T>) -> Self {
         Self {
             shared,
-            line: Line::new(&shared.values),
+            line: Line::new(),
             is_done: false,
         }
     }
@@ -48,7 +48,7 @@ impl<'a, T> Values<'a, T> {
             )
         };
         assert!(!*is_done, "polled again after it was ready");
-        let poll = line.poll(cx, || match pop(shared) {
+        let poll = line.poll(&shared.values, cx, || match pop(shared) {
             Ok(result) => Attempt::Done(Ok(result)),
             Err(error) => shared.after_pop(error),
         });

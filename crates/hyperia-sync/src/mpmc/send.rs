@@ -28,7 +28,7 @@ impl<'a, T> SendFuture<'a, T> {
         Self {
             shared,
             value: Some(value),
-            line: Line::new(&shared.room),
+            line: Line::new(),
         }
     }
 
@@ -63,7 +63,7 @@ impl<T> Future for SendFuture<'_, T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (shared, slot, line) = self.project();
-        line.poll(cx, || {
+        line.poll(&shared.room, cx, || {
             let value = slot
                 .take()
                 .expect("`SendFuture` polled again after it was ready");
@@ -100,7 +100,7 @@ impl<'a, T> SendMany<'a, T> {
         Self {
             shared,
             values,
-            line: Line::new(&shared.room),
+            line: Line::new(),
             is_done: false,
         }
     }
@@ -126,11 +126,15 @@ impl<T> Future for SendMany<'_, T> {
         };
         assert!(!*is_done, "`SendMany` polled again after it was ready");
         loop {
-            let sent = ready!(line.as_mut().poll(cx, || match shared.push_many(values) {
-                Ok(_) => Attempt::Done(Ok(())),
-                Err(PushError::Closed(())) => Attempt::Done(Err(SendError(()))),
-                Err(PushError::Full(())) => shared.after_full(),
-            }));
+            let sent = ready!(line.as_mut().poll(
+                &shared.room,
+                cx,
+                || match shared.push_many(values) {
+                    Ok(_) => Attempt::Done(Ok(())),
+                    Err(PushError::Closed(())) => Attempt::Done(Err(SendError(()))),
+                    Err(PushError::Full(())) => shared.after_full(),
+                }
+            ));
             if sent.is_err() || values.is_empty() {
                 *is_done = true;
                 return Poll::Ready(sent);

@@ -22,6 +22,20 @@ use crate::primitive::Ordering::*;
 /// The sending end of a channel; clone it for more of them.
 ///
 /// The channel closes when the last one is dropped.
+///
+/// # Examples
+///
+/// It goes to other threads if the values may:
+///
+/// ```compile_fail
+/// let (sender, _receiver) = hyperia_sync::mpmc::bounded::<std::rc::Rc<u8>>(1);
+/// std::thread::spawn(move || drop(sender));
+/// ```
+///
+/// ```
+/// let (sender, _receiver) = hyperia_sync::mpmc::bounded::<std::sync::Arc<u8>>(1);
+/// std::thread::spawn(move || drop(sender)).join().unwrap();
+/// ```
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }

@@ -59,11 +59,15 @@
 //! # Cost
 //! | | bytes | allocations | locked instructions |
 //! |---|---|---|---|
-//! | `bounded`, `unbounded` | | 2 | |
-//! | `Sender`, `Receiver` | 8 | 0 | clone 2, drop 2 |
-//! | `send`; `recv` when there is a value | | as the queue | 1; 1, unbounded 0 |
+//! | `bounded`; `unbounded` | 768 + 16 for each place with a `u64`; 1,344 with it | 2 | |
+//! | `Sender`; `Receiver` | 8; 16 | 0 | 2 to clone a sender, 2 to drop it |
+//! | [`SendFuture`]; [`SendMany`]; [`Reserve`]; [`Permit`] | 64 + value; 72; 56; 8 | 0 | |
+//! | [`Recv`]; [`RecvMany`] | 16; 32 | 0 | |
+//! | `try_send`, `send` when there is room; `send_many` | | as the queue | 1; 1 in all |
+//! | `try_recv`, `recv` when there is a value; `recv_many` | | 0 | 1, unbounded 0; the same in all |
+//! | `try_reserve`, and the permit dropped | | 0 | 3 |
 //!
-//! A fence counts as one.
+//! A fence counts as one. Bytes on 64 bits, up to padding.
 //!
 //! # Examples
 //! ```

@@ -86,7 +86,7 @@ impl<'a, T> Reserve<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>) -> Self {
         Self {
             shared: Some(shared),
-            line: Line::new(&shared.room),
+            line: Line::new(),
         }
     }
 }
@@ -105,7 +105,7 @@ impl<'a, T> Future for Reserve<'a, T> {
             (&mut this.shared, Pin::new_unchecked(&mut this.line))
         };
         let shared = slot.expect("`Reserve` polled again after it was ready");
-        let poll = line.poll(cx, || match Permit::new(shared) {
+        let poll = line.poll(&shared.room, cx, || match Permit::new(shared) {
             Ok(permit) => Attempt::Done(Ok(permit)),
             Err(PushError::Closed(())) => Attempt::Done(Err(SendError(()))),
             Err(PushError::Full(())) => Attempt::Wait,

@@ -20,6 +20,20 @@ use crate::primitive::Arc;
 /// Dropping it closes the channel and drops what is inside.
 ///
 /// As a [`Stream`] it ends when the channel is closed and everything was received.
+///
+/// # Examples
+///
+/// It cannot be cloned, unlike that of [`mpmc`](crate::mpmc):
+///
+/// ```compile_fail
+/// let (sender, receiver) = hyperia_sync::mpsc::bounded::<u8>(1);
+/// let another = receiver.clone();
+/// ```
+///
+/// ```
+/// let (sender, receiver) = hyperia_sync::mpmc::bounded::<u8>(1);
+/// let another = receiver.clone();
+/// ```
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     /// Whether it has heard that nothing will come.

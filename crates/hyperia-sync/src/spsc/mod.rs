@@ -48,11 +48,14 @@
 //! # Cost
 //! | | bytes | allocations | locked instructions |
 //! |---|---|---|---|
-//! | `bounded` | value + 64 | 3 | |
+//! | `bounded` | 592 + a value for each place and one more | 3, without a size 2 | |
 //! | `Sender`; `Receiver` | 32; 40 | 0 | |
-//! | `send`; `recv` when there is a value | | 0 | 1; 1 |
+//! | [`SendFuture`]; [`SendMany`]; [`Reserve`]; [`Permit`] | 24 + value; 24; 16; 8 | 0 | |
+//! | [`Recv`]; [`RecvMany`] | 16; 32 | 0 | |
+//! | `try_send`, `send` when there is room; `send_many` | | 0 | 1; 1 in all |
+//! | `try_recv`, `recv` when there is a value; `recv_many` | | 0 | 1; 1 in all |
 //!
-//! The one instruction is the fence.
+//! The one instruction is the fence. Bytes on 64 bits, up to padding.
 //!
 //! # Why the receiver cannot close and go on receiving
 //! The queue tells a consumer that has closed that nothing will come when the producer has noticed, which a sender that

@@ -21,6 +21,22 @@ use crate::primitive::Arc;
 /// Dropping it closes the channel and drops what is inside.
 ///
 /// As a [`Stream`] it ends when the sender has closed the channel, or is gone, and everything was received.
+///
+/// # Examples
+///
+/// It is used by one at a time:
+///
+/// ```compile_fail
+/// let (sender, mut receiver) = hyperia_sync::spsc::bounded::<u8>(1);
+/// let (first, second) = (receiver.recv(), receiver.recv());
+/// drop((first, second));
+/// ```
+///
+/// ```
+/// let (sender, mut receiver) = hyperia_sync::spsc::bounded::<u8>(1);
+/// drop(receiver.recv());
+/// drop(receiver.recv());
+/// ```
 pub struct Receiver<T> {
     consumer: Consumer<T>,
     cells: Arc<Cells<T>>,

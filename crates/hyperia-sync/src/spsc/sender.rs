@@ -23,6 +23,20 @@ use crate::primitive::Arc;
 /// The sending end of a channel: there is one.
 ///
 /// The channel closes when it is dropped.
+///
+/// # Examples
+///
+/// It cannot be cloned, unlike that of [`mpsc`](crate::mpsc):
+///
+/// ```compile_fail
+/// let (sender, receiver) = hyperia_sync::spsc::bounded::<u8>(1);
+/// let another = sender.clone();
+/// ```
+///
+/// ```
+/// let (sender, receiver) = hyperia_sync::mpsc::bounded::<u8>(1);
+/// let another = sender.clone();
+/// ```
 pub struct Sender<T> {
     producer: Producer<T>,
     cells: Arc<Cells<T>>,

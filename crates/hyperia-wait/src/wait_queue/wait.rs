@@ -66,6 +66,11 @@ impl<'a> Wait<'a> {
         }
     }
 
+    /// Returns the queue that it waits in.
+    pub fn queue(&self) -> &'a WaitQueue {
+        self.queue
+    }
+
     /// Returns whether the output was returned, so that this must not be polled again.
     ///
     /// (`FusedFuture` for those who wrap this: the crate itself depends on nothing.)
