@@ -8,9 +8,9 @@
 //! | [`Mutex`] | one at a time has the value |
 //! | [`ManualResetEvent`] | lets everybody pass from `set` until `reset` |
 //! | [`WaitGroup`] | waits until no token of it is left; each may be dropped anywhere |
-//! | [`spsc`] | a bounded channel from one sender to one receiver |
-//! | [`mpsc`] | a channel from many senders to one receiver, bounded or not |
-//! | [`mpmc`] | a channel from many senders to many receivers |
+//! | [`spsc::bounded`] | a channel from one sender to one receiver, bounded |
+//! | [`mpsc::bounded`], [`mpsc::unbounded`] | a channel from many senders to one receiver |
+//! | [`mpmc::bounded`], [`mpmc::unbounded`] | a channel from many senders to many receivers; each value goes to one |
 //! | [`oneshot::channel`] | hands one value from one side to the other |
 #![no_std]
 #![warn(

@@ -75,6 +75,7 @@ channel_tests! { Channel:
         a_panic_in_the_wake_of_a_sender_has_made_room
         a_panic_in_the_clone_of_a_waker_loses_nothing
         a_panic_in_the_drop_of_a_waker_loses_nothing_of_others
+        a_panic_in_the_drop_of_a_waker_that_is_woken_comes_out_of_the_send_that_is_done
         a_value_whose_drop_panics_leaves_the_others_to_be_dropped
         values_without_a_size_are_counted_and_dropped
         a_waker_may_send_and_receive

@@ -48,7 +48,7 @@
 //! # Cost
 //! | | bytes | allocations | locked instructions |
 //! |---|---|---|---|
-//! | `bounded` | 592 + a value for each place and one more | 3, without a size 2 | |
+//! | `bounded` | 584 + a value for each place and one more | 3, without a size 2 | |
 //! | `Sender`; `Receiver` | 32; 40 | 0 | |
 //! | [`SendFuture`]; [`SendMany`]; [`Reserve`]; [`Permit`] | 24 + value; 24; 16; 8 | 0 | |
 //! | [`Recv`]; [`RecvMany`] | 16; 32 | 0 | |

@@ -110,6 +110,32 @@ pub(crate) fn a_panic_in_the_drop_of_a_waker_loses_nothing_of_others<K: Kind>() 
     assert_eq!(panicking.live(), 0);
 }
 
+pub(crate) fn a_panic_in_the_drop_of_a_waker_that_is_woken_comes_out_of_the_send_that_is_done<
+    K: Kind,
+>() {
+    let panicking = PanicWaker::new(PanicOn::Drop);
+    let waker = panicking.waker();
+    for is_many in [false, true] {
+        let (mut sender, mut receiver) = K::bounded(2);
+        let mut values = Vec::new();
+        if is_many {
+            let mut recv = Box::pin(K::recv_many(&mut receiver, &mut values, 9));
+            assert!(poll_once(recv.as_mut(), &waker).is_pending());
+            // The wake consumes the waker, and the panic comes out of the send, which is done.
+            assert!(panics(|| K::try_send(&mut sender, 1)));
+            assert_eq!(poll_once(recv.as_mut(), Waker::noop()), Poll::Ready(Ok(1)));
+            drop(recv);
+            assert_eq!(values, [1]);
+        } else {
+            let mut recv = Box::pin(K::recv(&mut receiver));
+            assert!(poll_once(recv.as_mut(), &waker).is_pending());
+            assert!(panics(|| K::try_send(&mut sender, 1)));
+            assert_eq!(poll_once(recv.as_mut(), Waker::noop()), Poll::Ready(Ok(1)));
+        }
+    }
+    panicking.disarm();
+}
+
 /// Counts its drops, and panics in those of odd numbers.
 struct Bomb(usize, Arc<AtomicUsize>);
 
