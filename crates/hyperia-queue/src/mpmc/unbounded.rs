@@ -62,7 +62,8 @@
 //! succeeded. `pop` is lock-free likewise: an attempt fails only because another pop succeeded, began, or
 //! ended with nothing. Neither waits for another thread. A producer that is stopped between claim and
 //! ready hides the values behind its slot until it goes on: `pop` says `Empty` meanwhile. A consumer that
-//! is stopped hides nothing, and holds back the memory of the one block that it is in.
+//! is stopped hides nothing, and holds back the memory of the one block that it is in; or, if it was looking
+//! after the blocks that were left, of those.
 //!
 //! # Cost
 //! `push`: one compare-exchange, two stores. `pop`: one addition, one compare-exchange, one store; `Empty`

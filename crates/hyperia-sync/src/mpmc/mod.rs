@@ -53,7 +53,8 @@
 //! | [`SendMany`] | what it has not sent is still in the vector |
 //! | [`Recv`], [`RecvMany`], [`RecvStream`] | nothing was taken |
 //!
-//! A wake-up that one of them had got goes to the next one, and its waker is dropped at once.
+//! A wake-up that one of them had got goes to the next one, and its waker is dropped at once. One that is *forgotten*
+//! while it waits keeps its place in the line, and a wake-up that it gets is lost.
 //!
 //! # Cost
 //! | | bytes | allocations | locked instructions |

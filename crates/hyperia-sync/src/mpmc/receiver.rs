@@ -10,7 +10,8 @@ use crate::primitive::Ordering::*;
 
 /// The receiving end of a channel; clone it for more of them. Each value is received by one.
 ///
-/// The channel closes when the last one is dropped, which drops what is inside.
+/// The channel closes when the last one is dropped, which drops what is inside. A value whose send is under way at that
+/// time is dropped with the last sender.
 ///
 /// # Examples
 ///

@@ -54,7 +54,8 @@
 //! | [`Reserve`], [`Permit`] | the room is for the next one |
 //! | [`Recv`], [`RecvMany`] | nothing was taken |
 //!
-//! A wake-up that one of them had got goes to the next one, and its waker is dropped at once.
+//! A wake-up that one of them had got goes to the next one, and its waker is dropped at once. One that is *forgotten*
+//! while it waits for room keeps its place in the line, and a wake-up that it gets is lost.
 //!
 //! # Cost
 //! | | bytes | allocations | locked instructions |

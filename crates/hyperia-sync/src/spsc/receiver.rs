@@ -18,7 +18,8 @@ use crate::primitive::Arc;
 
 /// The receiving end of a channel: there is one.
 ///
-/// Dropping it closes the channel and drops what is inside.
+/// Dropping it closes the channel and drops what is inside. A value whose send is under way at that time is dropped
+/// with the sender.
 ///
 /// As a [`Stream`] it ends when the sender has closed the channel, or is gone, and everything was received.
 ///
