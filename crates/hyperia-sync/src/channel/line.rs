@@ -14,7 +14,7 @@
 
 use core::mem;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use hyperia_wait::{Wait, WaitQueue};
 
