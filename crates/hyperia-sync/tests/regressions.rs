@@ -41,7 +41,7 @@
 //!
 //! A type that is waited for joins the lists in `for_each!` below, and with it the scenarios of all waits. Those of the
 //! channels alone stand in `regressions/channels.rs`: "channels" in the table.
-#![cfg(not(any(hyperia_loom, hyperia_shuttle)))]
+#![cfg(all(feature = "std", not(any(hyperia_loom, hyperia_shuttle))))]
 
 #[path = "regressions/channels.rs"]
 mod channels;

@@ -108,11 +108,18 @@ const SEEDS: &[Seed] = &[
         to: "Err(PopError::Empty) if true => Attempt::Wait,",
     },
     Seed {
+        kind: "a younger value overtakes an older one (spsc)",
+        package: "hyperia-sync",
+        file: "spsc/receiver.rs",
+        from: "        match self.consumer.pop() {\n            Err(PopError::Empty) => {}\n            popped => return popped,\n        }\n",
+        to: "",
+    },
+    Seed {
         kind: "a value is dropped with its future and received (spsc)",
         package: "hyperia-sync",
         file: "channel/mailbox.rs",
-        from: "            .compare_exchange(FULL, EMPTY, Relaxed, Relaxed)\n            .ok()?;",
-        to: "            .swap(EMPTY, Relaxed);",
+        from: "            .compare_exchange(word, with_state(word, EMPTY), Relaxed, Relaxed)\n            .ok()?;",
+        to: "            .swap(with_state(word, EMPTY), Relaxed);",
     },
 ];
 
