@@ -12,7 +12,7 @@
 //! Below the table: that what a stopped thread hides is there when it goes on.
 //!
 //! Blocks of the unbounded queues come from an allocator without locks: what is seen is the queue.
-#![cfg(not(any(hyperia_loom, hyperia_shuttle)))]
+#![cfg(all(feature = "std", not(any(hyperia_loom, hyperia_shuttle))))]
 
 use std::hint::spin_loop;
 

@@ -10,7 +10,7 @@
 //! nothing is claimed. See `hyperia_test::progress` for how it is measured.
 //!
 //! The blocks of the channels come from an allocator without locks: what is seen is the channel.
-#![cfg(not(any(hyperia_loom, hyperia_shuttle)))]
+#![cfg(all(feature = "std", not(any(hyperia_loom, hyperia_shuttle))))]
 
 use std::pin::{Pin, pin};
 use std::ptr;
