@@ -18,6 +18,10 @@
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core
 )]
+#![expect(
+    clippy::duplicate_mod,
+    reason = "the ends that several channels have are written once, in `ends`, and are types of each channel"
+)]
 
 extern crate alloc;
 #[cfg(feature = "std")]

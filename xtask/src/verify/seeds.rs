@@ -54,7 +54,7 @@ const SEEDS: &[Seed] = &[
     Seed {
         kind: "memory is used again while others look at it (unbounded mpmc)",
         package: "hyperia-queue",
-        file: "mpmc/unbounded.rs",
+        file: "mpmc/unbounded/pop.rs",
         from: "let strays = position::lookers(head) as usize - 1;",
         to: "let strays = 0 * position::lookers(head) as usize;",
     },
@@ -104,8 +104,8 @@ const SEEDS: &[Seed] = &[
         kind: "a receiver sleeps on a value that is being sent (mpsc)",
         package: "hyperia-sync",
         file: "mpsc/receiver.rs",
-        from: "Err(PopError::Empty) if self.is_empty() => Attempt::Wait,",
-        to: "Err(PopError::Empty) if true => Attempt::Wait,",
+        from: "        if self.is_empty() {\n            Attempt::Wait",
+        to: "        if true {\n            Attempt::Wait",
     },
     Seed {
         kind: "a younger value overtakes an older one (spsc)",

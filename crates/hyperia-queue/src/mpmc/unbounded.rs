@@ -93,6 +93,7 @@
 mod batch;
 mod block;
 mod head;
+mod pop;
 mod position;
 mod spent;
 #[cfg(all(test, not(hyperia_loom)))]
@@ -104,12 +105,12 @@ use core::ptr;
 
 use self::block::{Block, LAST, SLOTS};
 use self::head::Head;
-use self::position::{CLOSED, LOOKER, TAG};
+use self::position::{CLOSED, TAG};
 use self::spent::Spent;
+use crate::PushError;
 use crate::padded::Padded;
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, AtomicUsize};
-use crate::{PopError, PushError};
 
 /// An unbounded queue from many producers to many consumers.
 ///
@@ -120,7 +121,7 @@ use crate::{PopError, PushError};
 ///
 /// # What a call may see of another one under way
 /// A push first claims a place and then fills it. While one is between the two, `pop` says
-/// [`PopError::Empty`] if that place is the oldest one, even though later pushes have returned. When no
+/// [`PopError::Empty`](crate::PopError::Empty) if that place is the oldest one, even though later pushes have returned. When no
 /// push is under way, `Empty` is exact: a pop under way hides nothing. Nothing is lost by sleeping on it,
 /// provided that
 ///
@@ -305,106 +306,6 @@ impl<T> UnboundedQueue<T> {
         // SAFETY: it is private to this thread, and unused.
         unsafe { self.spent.put_all(brought) };
         result
-    }
-
-    /// Pops the oldest value.
-    ///
-    /// # Errors
-    /// [`PopError::Empty`] if it is not there yet (see
-    /// [above](Self#what-a-call-may-see-of-another-one-under-way)), and [`PopError::Closed`] if there will
-    /// never be one: the queue is closed and all that was pushed before has been popped, by this caller or
-    /// others.
-    ///
-    /// # Panics
-    /// If more than 65,536 threads are in `pop` or `pop_many` of one queue at the same time.
-    ///
-    /// # Complexity
-    /// Two read-modify-writes; the second is retried when another pop changed the same word.
-    #[inline]
-    pub fn pop(&self) -> Result<T, PopError> {
-        let mut head = self.head.enter();
-        loop {
-            let (block, index) = (position::head_block(head), position::head_index(head));
-            // SAFETY: this thread is counted in `head` for this block (invariant 4).
-            if unsafe { Block::count_ready(block, index, 1) } == 0 {
-                head = self.pop_nothing(head)?;
-                continue;
-            }
-            if index == LAST {
-                match self.pop_last(head) {
-                    Ok(value) => return Ok(value),
-                    Err(now) => head = now,
-                }
-                continue;
-            }
-            // ORDERING: Release pairs with the Acquire of whoever leaves the block: its slot stands for this
-            // thread now, so that one must know that the slot was ready. On failure nothing but the word is used.
-            match self
-                .head
-                .word
-                .compare_exchange_weak(head, head + 1 - LOOKER, Release, Relaxed)
-            {
-                // SAFETY: the exchange claimed this slot, which is ready (invariants 1 and 6).
-                Ok(_) => return Ok(unsafe { Block::vacate(block, index) }),
-                Err(now) => head = self.head.follow(head, now),
-            }
-        }
-    }
-
-    /// Pops the last value of a block, which is ready, and leaves the block; or goes on from another word.
-    #[cold]
-    fn pop_last(&self, head: u64) -> Result<T, u64> {
-        let block = position::head_block(head);
-        // SAFETY: this thread is counted in `head`, and found the last slot ready.
-        let next = position::head::<T>(unsafe { Block::next(block) });
-        // ORDERING: Release pairs with the Acquire in `enter`: hands on the next block. Acquire pairs with
-        // the Release in `give_up`: who is not counted any more looks no more.
-        match self
-            .head
-            .word
-            .compare_exchange_weak(head, next, AcqRel, Relaxed)
-        {
-            Ok(_) => {
-                // SAFETY: the exchange claimed this slot, which is ready.
-                let value = unsafe { Block::vacate(block, LAST) };
-                // SAFETY: the exchange left the block, whose last slot is empty now.
-                unsafe { self.retire(head) };
-                Ok(value)
-            }
-            Err(now) => Err(self.head.follow(head, now)),
-        }
-    }
-
-    /// Takes care of the block of `head`.
-    ///
-    /// # Safety
-    /// The caller moved on from `head`, which counted it, to the next block, and is done with the block.
-    unsafe fn retire(&self, head: u64) {
-        // ORDERING: Relaxed, a count for `len`.
-        self.head.blocks.fetch_add(1, Relaxed);
-        let strays = position::lookers(head) as usize - 1;
-        // SAFETY: by the contract; the lookers but the caller stray now (invariant 5).
-        unsafe { self.spent.retire(position::head_block(head), strays) };
-    }
-
-    /// What to do when nothing is ready at `head`: go on from another word, or give up.
-    #[cold]
-    fn pop_nothing(&self, head: u64) -> Result<u64, PopError> {
-        // ORDERING: Relaxed, the hint; `tail` decides.
-        let may_be_closed = self.may_be_closed.load(Relaxed);
-        // ORDERING: Acquire pairs with the Release in `close`: who learns here that nothing will come also
-        // learns what the closer did before.
-        let tail = may_be_closed.then(|| self.tail.word.load(Acquire));
-        if let Err(now) = self.head.give_up(head) {
-            return Ok(now);
-        }
-        // `head` stood here when the slot was not ready. With nothing claimed there, and nothing to be
-        // claimed ever (invariant 8), nothing will come.
-        Err(if tail == Some(position::as_tail(head) | CLOSED) {
-            PopError::Closed
-        } else {
-            PopError::Empty
-        })
     }
 
     /// Closes the queue: no later push succeeds. `true` if this call did it. What was pushed before is

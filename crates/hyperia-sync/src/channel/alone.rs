@@ -86,15 +86,20 @@ impl<'a, E: Alone> Borrowed<'a, E> {
     pub(crate) fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
-        attempt: impl FnMut(&mut E) -> Attempt<R>,
+        mut attempt: impl FnMut(&mut E) -> Attempt<R>,
     ) -> Poll<R> {
         assert!(!self.is_done, "polled again after it was ready");
-        let poll = poll_alone(self.end, cx, attempt);
+        let poll = match attempt(self.end) {
+            Attempt::Done(result) => Poll::Ready(result),
+            Attempt::Wait | Attempt::Busy => {
+                // Before it waits: a panic leaves no waker behind, either.
+                self.is_waiting = true;
+                wait_alone(self.end, cx, attempt)
+            }
+        };
         if poll.is_ready() {
             self.is_done = true;
             self.leave();
-        } else {
-            self.is_waiting = true;
         }
         poll
     }

@@ -31,8 +31,8 @@
 //! # Ordering
 //! | Variables | Fences | Model |
 //! |---|---|---|
-//! | claimed places; the line of receivers | `Shared::push`; `Line::wait` | `a_value_that_is_sent_reaches_a_receiver` |
-//! | claimed values; the line of senders | `Shared::pop`; `Line::wait` | `room_that_is_made_reaches_a_sender` |
+//! | claimed places; the line of receivers | `Shared::is_value_awaited`; `Line::wait` | `a_value_that_is_sent_reaches_the_receiver` |
+//! | claimed values; the line of senders | `Shared::is_room_awaited`; `Line::wait` | `room_that_is_made_reaches_a_sender` |
 //!
 //! What is sent happens before it is received, and what is received before the send that takes its place: by the
 //! queue.
@@ -95,7 +95,9 @@
 
 mod receiver;
 mod recv;
+#[path = "../ends/send.rs"]
 mod send;
+#[path = "../ends/sender.rs"]
 mod sender;
 
 use alloc::vec::Vec;
@@ -133,6 +135,18 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 #[must_use]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     Shared::channel(Queue::Unbounded(mpmc::UnboundedQueue::new()))
+}
+
+impl<T> Sender<T> {
+    /// Returns how many values there are: exact when nobody sends or receives.
+    pub fn len(&self) -> usize {
+        self.shared.len()
+    }
+
+    /// Returns whether there is nothing in the channel; as exact as [`len`](Self::len).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// Where the values are.

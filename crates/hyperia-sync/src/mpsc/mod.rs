@@ -39,7 +39,7 @@
 //! # Progress
 //! | Operation | Progress |
 //! |---|---|
-//! | `try_send`, `try_recv`, `len`, while nobody waits | as the queue: lock-free |
+//! | `try_send`, `try_recv` while nobody waits | as the queue: lock-free |
 //! | waking the receiver, registering it | wait-free |
 //! | waiting for room, waking who does, giving up, closing | block while a holder of the lock of the line is stopped, a few instructions long |
 //!
@@ -93,7 +93,11 @@
 
 mod permit;
 mod receiver;
+#[path = "../ends/recv.rs"]
+mod recv;
+#[path = "../ends/send.rs"]
 mod send;
+#[path = "../ends/sender.rs"]
 mod sender;
 
 use alloc::vec::Vec;
@@ -103,9 +107,11 @@ use hyperia_queue::{PopError, PushError};
 use hyperia_wait::{WaitQueue, WakeBatch, WakerCell};
 
 pub use self::permit::{Permit, Reserve};
-pub use self::receiver::{Receiver, Recv, RecvMany};
+pub use self::receiver::Receiver;
+pub use self::recv::{Recv, RecvMany};
 pub use self::send::{SendFuture, SendMany};
 pub use self::sender::Sender;
+use crate::channel::Attempt;
 pub use crate::channel::{RecvError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 use crate::primitive::Ordering::*;
 use crate::primitive::{Arc, AtomicUsize, fence, fence_after_rmw};
@@ -231,6 +237,11 @@ impl<T> Shared<T> {
         // `Line::wait`.
         fence(SeqCst);
         self.room.has_waiters()
+    }
+
+    /// What one that waits for room makes of a push that found none: whoever makes some looks at the line afterwards.
+    fn after_full<R>(&self) -> Attempt<R> {
+        Attempt::Wait
     }
 
     fn close(&self) -> bool {

@@ -9,8 +9,40 @@ use core::task::{Context, Poll};
 use futures_core::FusedFuture;
 use hyperia_queue::PushError;
 
-use super::{Queue, SendError, Shared};
+use super::{Queue, SendError, Sender, Shared, TrySendError};
 use crate::channel::{Attempt, Line};
+
+impl<T> Sender<T> {
+    /// Waits until there is room, and reserves it for one value.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`](super::SendError) once the channel is closed or the receiver is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future, or the permit, leaves the room to the next one.
+    ///
+    /// # Panics
+    ///
+    /// If 65,535 places are reserved already.
+    pub fn reserve(&self) -> Reserve<'_, T> {
+        Reserve::new(&self.shared)
+    }
+
+    /// Reserves room for one value if there is any.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`].
+    ///
+    /// # Panics
+    ///
+    /// As [`reserve`](Self::reserve).
+    pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
+        Ok(Permit::new(&self.shared)?)
+    }
+}
 
 /// Room for one value, given back when this is dropped.
 ///

@@ -29,7 +29,7 @@
 //! | Variables | Fences | Model |
 //! |---|---|---|
 //! | the queue; the receiver's cell | `Cells::pushed`; `wait_alone` | `a_value_that_is_sent_reaches_the_receiver` |
-//! | the queue, the mailbox; the sender's cell | `Cells::popped`; `wait_alone` | `room_that_is_made_reaches_the_sender` |
+//! | the queue, the mailbox; the sender's cell | `Cells::popped`; `wait_alone` | `room_that_is_made_reaches_a_sender` |
 //!
 //! What is sent happens before it is received, and what is received before the send that takes its place: by the
 //! queue.
@@ -83,13 +83,16 @@
 //! ```
 
 mod receiver;
+#[path = "../ends/recv.rs"]
+mod recv;
 mod send;
 mod sender;
 
 use hyperia_queue::spsc;
 use hyperia_wait::WakerCell;
 
-pub use self::receiver::{Receiver, Recv, RecvMany};
+pub use self::receiver::Receiver;
+pub use self::recv::{Recv, RecvMany};
 pub use self::send::{Permit, Reserve, SendFuture, SendMany};
 pub use self::sender::Sender;
 use crate::channel::Mailbox;

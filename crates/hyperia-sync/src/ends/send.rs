@@ -1,4 +1,6 @@
 //! Sending that may wait for room.
+//!
+//! One file for `mpsc` and `mpmc`, which both include it: `super` is the channel, with its `Shared`.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -72,7 +74,7 @@ impl<T> Future for SendFuture<'_, T> {
                 Err(PushError::Closed(value)) => Attempt::Done(Err(SendError(value))),
                 Err(PushError::Full(value)) => {
                     *slot = Some(value);
-                    Attempt::Wait
+                    shared.after_full()
                 }
             }
         })
@@ -132,7 +134,7 @@ impl<T> Future for SendMany<'_, T> {
                 || match shared.push_many(values) {
                     Ok(_) => Attempt::Done(Ok(())),
                     Err(PushError::Closed(())) => Attempt::Done(Err(SendError(()))),
-                    Err(PushError::Full(())) => Attempt::Wait,
+                    Err(PushError::Full(())) => shared.after_full(),
                 }
             ));
             if sent.is_err() || values.is_empty() {

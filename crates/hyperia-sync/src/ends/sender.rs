@@ -1,4 +1,6 @@
 //! The sending end. States, invariants and orderings are those of the channel.
+//!
+//! One file for `mpsc` and `mpmc`, which both include it: `super` is the channel, with its `Shared`.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -15,7 +17,7 @@ use hyperia_wait::{Block, Elapsed};
 
 #[cfg(feature = "std")]
 use super::SendTimeoutError;
-use super::{Permit, Reserve, SendFuture, SendMany, Shared, TrySendError};
+use super::{SendFuture, SendMany, Shared, TrySendError};
 use crate::primitive::Arc;
 use crate::primitive::Ordering::*;
 
@@ -37,7 +39,7 @@ use crate::primitive::Ordering::*;
 /// std::thread::spawn(move || drop(sender)).join().unwrap();
 /// ```
 pub struct Sender<T> {
-    shared: Arc<Shared<T>>,
+    pub(super) shared: Arc<Shared<T>>,
 }
 
 impl<T> Sender<T> {
@@ -49,17 +51,17 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError`](super::SendError) with the value, once the channel is closed or the receiver is gone. `Ok` means
-    /// that it was not; a receiver may still go without having received the value.
+    /// [`SendError`](super::SendError) with the value, once the channel is closed or nobody can receive any more. `Ok`
+    /// means that it was not; who could receive may still go without having done so.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future before it is ready drops the value unsent. Who wants to keep it waits for the room alone:
-    /// `sender.reserve().await?.send(value)`.
+    /// Dropping the future before it is ready drops the value unsent. (With `mpsc`, who wants to keep it waits for the
+    /// room alone, by `reserve`.)
     ///
     /// # Panics
     ///
-    /// If the receiver's waker does; the value was sent then.
+    /// If the waker of a receiver does; the value was sent then.
     #[inline]
     pub fn send(&self, value: T) -> SendFuture<'_, T> {
         SendFuture::new(&self.shared, value)
@@ -120,7 +122,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError`](super::SendError) once the channel is closed or the receiver is gone; what was not sent is still in
+    /// [`SendError`](super::SendError) once the channel is closed or nobody can receive any more; what was not sent is still in
     /// the vector.
     ///
     /// # Cancel safety
@@ -151,36 +153,6 @@ impl<T> Sender<T> {
         Ok(self.shared.push_many(values)?)
     }
 
-    /// Waits until there is room, and reserves it for one value.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`](super::SendError) once the channel is closed or the receiver is gone.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future, or the permit, leaves the room to the next one.
-    ///
-    /// # Panics
-    ///
-    /// If 65,535 places are reserved already.
-    pub fn reserve(&self) -> Reserve<'_, T> {
-        Reserve::new(&self.shared)
-    }
-
-    /// Reserves room for one value if there is any.
-    ///
-    /// # Errors
-    ///
-    /// [`TrySendError`].
-    ///
-    /// # Panics
-    ///
-    /// As [`reserve`](Self::reserve).
-    pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
-        Ok(Permit::new(&self.shared)?)
-    }
-
     /// Closes the channel: nothing is sent any more. `true` if this call did it.
     ///
     /// What was sent before is still received.
@@ -192,7 +164,7 @@ impl<T> Sender<T> {
         self.shared.close()
     }
 
-    /// Returns whether nothing can be sent any more: the channel is closed, or the receiver is gone.
+    /// Returns whether nothing can be sent any more: the channel is closed, or the receivers are gone.
     pub fn is_closed(&self) -> bool {
         self.shared.is_closed()
     }
