@@ -54,37 +54,42 @@ use crate::primitive::{AtomicU32, UnsafeCell};
 /// The value is in the block.
 pub(super) const VALUE: u32 = 1;
 
-/// The bits of one side, and its slot.
-#[derive(Clone, Copy)]
-pub(super) struct Side {
-    done: u32,
-    waker: u32,
-    gone: u32,
-    slot: usize,
-}
-
-pub(super) const TX: Side = Side {
-    done: 1 << 1,
-    waker: 1 << 2,
-    gone: 1 << 3,
-    slot: 0,
-};
-pub(super) const RX: Side = Side {
-    done: 1 << 4,
-    waker: 1 << 5,
-    gone: 1 << 6,
-    slot: 1,
-};
-
-impl Side {
-    const fn other(self) -> Self {
-        if self.slot == TX.slot { RX } else { TX }
-    }
+/// One side, as a type: what it does is compiled for its own bits.
+pub(super) trait Side {
+    /// See the table of states.
+    const DONE: u32;
+    const WAKER: u32;
+    const GONE: u32;
+    /// The index of its waker.
+    const SLOT: usize;
+    type Other: Side;
 
     /// Whether `state` says that the other side has ended.
-    pub(super) const fn is_alone(self, state: u32) -> bool {
-        state & self.other().done != 0
+    fn is_alone(state: u32) -> bool {
+        state & Self::Other::DONE != 0
     }
+}
+
+/// The sender.
+pub(super) enum Tx {}
+
+impl Side for Tx {
+    const DONE: u32 = 1 << 1;
+    const WAKER: u32 = 1 << 2;
+    const GONE: u32 = 1 << 3;
+    const SLOT: usize = 0;
+    type Other = Rx;
+}
+
+/// The receiver.
+pub(super) enum Rx {}
+
+impl Side for Rx {
+    const DONE: u32 = 1 << 4;
+    const WAKER: u32 = 1 << 5;
+    const GONE: u32 = 1 << 6;
+    const SLOT: usize = 1;
+    type Other = Tx;
 }
 
 /// What the two sides share.
@@ -92,7 +97,7 @@ pub(super) struct Channel<T> {
     state: AtomicU32,
     /// Initialized while `VALUE` is set and nobody has moved it out (invariant 3).
     value: UnsafeCell<MaybeUninit<T>>,
-    /// By `Side::slot`; see invariant 2.
+    /// By `Side::SLOT`; see invariant 2.
     wakers: [UnsafeCell<MaybeUninit<Waker>>; 2],
 }
 
@@ -147,49 +152,56 @@ impl<T> Channel<T> {
     ///
     /// The state, if the other side has ended.
     #[inline]
-    pub(super) fn register(&self, me: Side, waker: &Waker) -> Result<(), u32> {
+    pub(super) fn register<Me: Side>(&self, waker: &Waker) -> Result<(), u32> {
         let state = self.state();
-        if me.is_alone(state) {
+        if Me::is_alone(state) {
             return Err(state);
         }
-        self.register_while_open(me, waker, state)
+        self.register_while_open::<Me>(waker, state)
     }
 
     /// Registers `waker` where the other side had not ended a moment ago, in `state`.
     #[cold]
-    fn register_while_open(&self, me: Side, waker: &Waker, state: u32) -> Result<(), u32> {
-        if state & me.waker != 0 {
-            return self.register_again(me, waker);
+    fn register_while_open<Me: Side>(&self, waker: &Waker, state: u32) -> Result<(), u32> {
+        if state & Me::WAKER != 0 {
+            return self.register_again::<Me>(waker);
         }
         // User code, so it runs before anything is changed.
-        self.publish(me, waker.clone(), state)
+        self.publish::<Me>(waker.clone(), state)
     }
 
     /// Registers `waker` where one is registered already.
-    fn register_again(&self, me: Side, waker: &Waker) -> Result<(), u32> {
+    fn register_again<Me: Side>(&self, waker: &Waker) -> Result<(), u32> {
         // SAFETY: the bit says that a waker was written, by this side. The other one may be moving it out:
         // then these are the bits of a waker about to be woken, and `will_wake` looks at nothing but them.
-        let same =
-            self.wakers[me.slot].with(|slot| unsafe { (*slot).assume_init_ref().will_wake(waker) });
+        let same = self.wakers[Me::SLOT]
+            .with(|slot| unsafe { (*slot).assume_init_ref().will_wake(waker) });
         if same {
             return Ok(());
         }
         // User code, so it runs before anything is changed.
         let new = waker.clone();
         // Dropped at the end: a panic in there comes after the registration.
-        let _old = self.unregister(me)?;
-        self.publish(me, new, self.state())
+        let _old = self.unregister::<Me>()?;
+        self.publish::<Me>(new, self.state())
     }
 
-    /// Puts `waker` into the empty slot of `me` and sets its bit; the state was `state` a moment ago.
-    fn publish(&self, me: Side, waker: Waker, state: u32) -> Result<(), u32> {
+    /// Puts `waker` into the empty slot of `Me` and sets its bit; the state was `state` a moment ago.
+    fn publish<Me: Side>(&self, waker: Waker, state: u32) -> Result<(), u32> {
         // SAFETY: the WAKER bit is clear, so the slot is this side's, and empty (invariant 2).
-        self.wakers[me.slot].with_mut(|slot| unsafe { *slot = MaybeUninit::new(waker) });
-        self.change(me, state, |state| state | me.waker)
+        self.wakers[Me::SLOT].with_mut(|slot| unsafe { *slot = MaybeUninit::new(waker) });
+        self.change::<Me>(state, |state| state | Me::WAKER)
             .inspect_err(|_| {
                 // SAFETY: the bit was not set, so nobody else has seen the waker (invariant 2).
-                drop(unsafe { self.take_waker(me) });
+                drop(unsafe { self.take_waker::<Me>() });
             })
+    }
+
+    /// Whether this side has a waker registered, or had one that the other side has found.
+    #[inline]
+    pub(super) fn is_registered<Me: Side>(&self) -> bool {
+        // ORDERING: Relaxed: the bit is changed by this side only (invariant 1).
+        self.state.load(Relaxed) & Me::WAKER != 0
     }
 
     /// Takes this side's waker back, if there is one.
@@ -198,25 +210,25 @@ impl<T> Channel<T> {
     ///
     /// The state, if the other side has ended: the waker, if any, is that side's.
     #[inline]
-    pub(super) fn unregister(&self, me: Side) -> Result<Option<Waker>, u32> {
+    pub(super) fn unregister<Me: Side>(&self) -> Result<Option<Waker>, u32> {
         let state = self.state();
-        if state & me.waker == 0 {
+        if state & Me::WAKER == 0 {
             return Ok(None);
         }
-        self.unregister_from(me, state)
+        self.unregister_from::<Me>(state)
     }
 
     /// Takes back the waker that was there a moment ago, in `state`.
     #[cold]
-    fn unregister_from(&self, me: Side, state: u32) -> Result<Option<Waker>, u32> {
-        self.change(me, state, |state| state & !me.waker)?;
+    fn unregister_from<Me: Side>(&self, state: u32) -> Result<Option<Waker>, u32> {
+        self.change::<Me>(state, |state| state & !Me::WAKER)?;
         // SAFETY: this side has written the waker and has just cleared the bit (invariant 2).
-        Ok(Some(unsafe { self.take_waker(me) }))
+        Ok(Some(unsafe { self.take_waker::<Me>() }))
     }
 
     /// Changes the state, which was `state` a moment ago, unless the other side has ended.
-    fn change(&self, me: Side, mut state: u32, f: impl Fn(u32) -> u32) -> Result<(), u32> {
-        while !me.is_alone(state) {
+    fn change<Me: Side>(&self, mut state: u32, f: impl Fn(u32) -> u32) -> Result<(), u32> {
+        while !Me::is_alone(state) {
             // ORDERING: Release publishes a waker just written to the `end` of the other side. On failure
             // Acquire: if that is why, the state is returned and acted on as in `state`.
             match self
@@ -232,10 +244,10 @@ impl<T> Channel<T> {
 
     /// # Safety
     ///
-    /// The slot of `side` holds a waker, and the caller is the one to move it out (invariant 2).
-    unsafe fn take_waker(&self, side: Side) -> Waker {
+    /// The slot of `Of` holds a waker, and the caller is the one to move it out (invariant 2).
+    unsafe fn take_waker<Of: Side>(&self) -> Waker {
         // SAFETY: passed on from the caller.
-        self.wakers[side.slot].with(|slot| unsafe { (*slot).assume_init_read() })
+        self.wakers[Of::SLOT].with(|slot| unsafe { (*slot).assume_init_read() })
     }
 
     /// Puts the value in.
@@ -261,55 +273,55 @@ impl<T> Channel<T> {
     }
 }
 
-/// Ends `me`, which has no waker registered, together with what `with` says.
+/// Ends the side `Me`, which has no waker registered, together with what `with` says.
 ///
 /// # Safety
 ///
-/// The side `me` of `channel` has not ended yet, and does not touch the block after this, unless the
+/// The side `Me` of `channel` has not ended yet, and does not touch the block after this, unless the
 /// answer is `Last`: then it may go on, and must [`free`] it. Its WAKER bit is clear.
-pub(super) unsafe fn end<T>(channel: NonNull<Channel<T>>, me: Side, with: u32) -> End {
+pub(super) unsafe fn end<Me: Side, T>(channel: NonNull<Channel<T>>, with: u32) -> End {
     // SAFETY: the block is alive until both sides have ended, and this one has not (caller).
     let block = unsafe { channel.as_ref() };
     // ORDERING: Release publishes the value, and that this side is done with the block, to whoever sees
     // the bit; Acquire pairs with the `register` or the `end` of the other side.
     // (An addition sets bits that are clear, as these are, and is one instruction where the old value is wanted.)
-    let before = block.state.fetch_add(me.done | with, AcqRel);
-    if me.is_alone(before) {
+    let before = block.state.fetch_add(Me::DONE | with, AcqRel);
+    if Me::is_alone(before) {
         // The other side has ended, and found no waker of this one: the block is this side's alone
         // (invariant 4).
         return End::Last(before);
     }
-    if before & me.other().waker == 0 {
+    if before & Me::Other::WAKER == 0 {
         return End::First(None);
     }
     // SAFETY: the bit was set when this side ended, so the waker is its to move out (invariant 2), and the
     // other side leaves the block alive until GONE is set (invariant 4).
-    let waker = unsafe { block.take_waker(me.other()) };
+    let waker = unsafe { block.take_waker::<Me::Other>() };
     // ORDERING: Release tells the other side that the waker was fetched; Acquire pairs with its `leave`,
     // if it has left meanwhile.
-    if block.state.fetch_add(me.gone, AcqRel) & me.other().done != 0 {
+    if block.state.fetch_add(Me::GONE, AcqRel) & Me::Other::DONE != 0 {
         // SAFETY: the other side has left the block to this one (invariant 4).
         unsafe { free(channel) };
     }
     End::First(Some(waker))
 }
 
-/// Ends `me`, which has found in `state` that the other side had ended; frees the block, or leaves it to
+/// Ends the side `Me`, which has found in `state` that the other side had ended; frees the block, or leaves it to
 /// the other side, if that is still fetching the waker.
 ///
 /// # Safety
 ///
 /// As for [`end`], but the WAKER bit may be set, and the block is never the caller's afterwards. `state`
 /// was read with Acquire.
-pub(super) unsafe fn leave<T>(channel: NonNull<Channel<T>>, me: Side, state: u32) {
+pub(super) unsafe fn leave<Me: Side, T>(channel: NonNull<Channel<T>>, state: u32) {
     // SAFETY: the block is alive until both sides have ended, and this one has not (caller).
     let block = unsafe { channel.as_ref() };
-    let gone = me.other().gone;
-    if state & me.waker == 0
+    let gone = Me::Other::GONE;
+    if state & Me::WAKER == 0
         || state & gone != 0
         // ORDERING: Release tells the other side, which then frees, that this one is done with the block;
         // Acquire pairs with its GONE, if it has fetched the waker meanwhile.
-        || block.state.fetch_add(me.done, AcqRel) & gone != 0
+        || block.state.fetch_add(Me::DONE, AcqRel) & gone != 0
     {
         // SAFETY: the other side has ended, and has found no waker or fetched it (invariant 4).
         unsafe { free(channel) };

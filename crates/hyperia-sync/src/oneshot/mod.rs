@@ -25,7 +25,7 @@ mod loom;
 
 use core::fmt;
 use core::future::{Future, IntoFuture};
-use core::mem::ManuallyDrop;
+use core::mem::{self, ManuallyDrop};
 use core::pin::Pin;
 use core::ptr::NonNull;
 use core::task::{Context, Poll};
@@ -36,7 +36,7 @@ use std::time::Instant;
 
 use futures_core::FusedFuture;
 
-use self::channel::{Channel, End, RX, TX, VALUE};
+use self::channel::{Channel, End, Rx, Side, Tx, VALUE};
 pub use self::error::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 
 /// Creates a channel for one value.
@@ -112,46 +112,23 @@ impl<T> Sender<T> {
     /// # Panics
     ///
     /// If the receiver's waker does; the value was sent then.
+    #[inline]
     pub fn send(self, value: T) -> Result<(), SendError<T>> {
         let this = ManuallyDrop::new(self);
         // SAFETY: this side has not ended, so the block is alive.
-        let block = unsafe { this.channel.as_ref() };
-        // Its own waker, from `poll_disconnected`, dropped when all else is done.
-        let _own = match block.unregister(TX) {
-            Ok(own) => own,
-            Err(state) => {
-                // SAFETY: the sender ends here, once, and `state` was read with Acquire.
-                unsafe { channel::leave(this.channel, TX, state) };
-                return Err(SendError(value));
-            }
-        };
-        // SAFETY: the sender has not ended, and `send` is called once.
-        unsafe { block.put(value) };
-        // SAFETY: the sender ends here, once, without a waker registered.
-        match unsafe { channel::end(this.channel, TX, VALUE) } {
-            End::First(waker) => {
-                if let Some(waker) = waker {
-                    waker.wake();
-                }
-                Ok(())
-            }
-            End::Last(_) => {
-                // SAFETY: the receiver had ended before, so the value put in above is this side's to
-                // move out, and the block this side's alone to free.
-                let value = unsafe {
-                    let value = block.take();
-                    channel::free(this.channel);
-                    value
-                };
-                Err(SendError(value))
-            }
+        if unsafe { this.channel.as_ref() }.is_registered::<Tx>() {
+            // SAFETY: the sender ends here, once.
+            unsafe { send_registered(this.channel, value) }
+        } else {
+            // SAFETY: the sender ends here, once, without a waker registered.
+            unsafe { send(this.channel, value) }
         }
     }
 
     /// Returns whether the receiver is gone, so that nobody would get the value.
     pub fn is_disconnected(&self) -> bool {
         // SAFETY: this side has not ended, so the block is alive.
-        TX.is_alone(unsafe { self.channel.as_ref() }.state())
+        Tx::is_alone(unsafe { self.channel.as_ref() }.state())
     }
 
     /// Waits until the receiver is gone: for senders whose work is in vain then.
@@ -160,9 +137,61 @@ impl<T> Sender<T> {
     /// `poll_fn(|cx| sender.poll_disconnected(cx)).await`.
     pub fn poll_disconnected(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: this side has not ended, so the block is alive.
-        match unsafe { self.channel.as_ref() }.register(TX, cx.waker()) {
+        match unsafe { self.channel.as_ref() }.register::<Tx>(cx.waker()) {
             Ok(()) => Poll::Pending,
             Err(_) => Poll::Ready(()),
+        }
+    }
+}
+
+/// Puts the value in and ends the sender.
+///
+/// # Safety
+///
+/// The sender of `channel` is the caller's to end, and has no waker registered.
+#[inline]
+unsafe fn send<T>(channel: NonNull<Channel<T>>, value: T) -> Result<(), SendError<T>> {
+    // SAFETY: the sender has not ended, so the block is alive, and this is the one value.
+    unsafe { channel.as_ref().put(value) };
+    // SAFETY: the sender ends here, once, without a waker registered.
+    match unsafe { channel::end::<Tx, T>(channel, VALUE) } {
+        End::First(waker) => {
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+            Ok(())
+        }
+        End::Last(_) => {
+            // SAFETY: the receiver had ended before, so the value put in above is this side's to move out, and
+            // the block this side's alone to free.
+            let value = unsafe {
+                let value = channel.as_ref().take();
+                channel::free(channel);
+                value
+            };
+            Err(SendError(value))
+        }
+    }
+}
+
+/// As [`send`], of a sender whose own waker, from `poll_disconnected`, is registered.
+///
+/// # Safety
+///
+/// The sender of `channel` is the caller's to end.
+#[cold]
+unsafe fn send_registered<T>(channel: NonNull<Channel<T>>, value: T) -> Result<(), SendError<T>> {
+    // SAFETY: this side has not ended, so the block is alive.
+    match unsafe { channel.as_ref() }.unregister::<Tx>() {
+        // Its drop, which is user code, comes when all else is done.
+        Ok(_own) => {
+            // SAFETY: the sender ends here, once, and its waker was taken back.
+            unsafe { send(channel, value) }
+        }
+        Err(state) => {
+            // SAFETY: the sender ends here, once, and `state` was read with Acquire.
+            unsafe { channel::leave::<Tx, T>(channel, state) };
+            Err(SendError(value))
         }
     }
 }
@@ -170,10 +199,10 @@ impl<T> Sender<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         // SAFETY: this side has not ended, so the block is alive.
-        match unsafe { self.channel.as_ref() }.unregister(TX) {
+        match unsafe { self.channel.as_ref() }.unregister::<Tx>() {
             Ok(_own) => {
                 // SAFETY: the sender ends here, once, without a waker registered.
-                match unsafe { channel::end(self.channel, TX, 0) } {
+                match unsafe { channel::end::<Tx, T>(self.channel, 0) } {
                     End::First(waker) => {
                         if let Some(waker) = waker {
                             waker.wake();
@@ -184,7 +213,7 @@ impl<T> Drop for Sender<T> {
                 }
             }
             // SAFETY: the sender ends here, once, and `state` was read with Acquire.
-            Err(state) => unsafe { channel::leave(self.channel, TX, state) },
+            Err(state) => unsafe { channel::leave::<Tx, T>(self.channel, state) },
         }
     }
 }
@@ -215,7 +244,7 @@ impl<T> Receiver<T> {
     pub fn try_recv(self) -> Result<T, TryRecvError<T>> {
         // SAFETY: this side has not ended, so the block is alive.
         let state = unsafe { self.channel.as_ref() }.state();
-        if RX.is_alone(state) {
+        if Rx::is_alone(state) {
             self.finish(state)
                 .map_err(|RecvError| TryRecvError::Disconnected)
         } else {
@@ -275,7 +304,7 @@ unsafe fn finish<T>(channel: NonNull<Channel<T>>, state: u32) -> Result<T, RecvE
     // receiver's to move out, once: here.
     let value = (state & VALUE != 0).then(|| unsafe { channel.as_ref().take() });
     // SAFETY: passed on from the caller. After ending last no waker is registered, and `leave` frees.
-    unsafe { channel::leave(channel, RX, state) };
+    unsafe { channel::leave::<Rx, T>(channel, state) };
     value.ok_or(RecvError)
 }
 
@@ -284,11 +313,11 @@ impl<T> Drop for Receiver<T> {
         // This side's waker: dropped at the very end, because its drop is user code that may panic.
         let _own;
         // SAFETY: this side has not ended, so the block is alive.
-        let state = match unsafe { self.channel.as_ref() }.unregister(RX) {
+        let state = match unsafe { self.channel.as_ref() }.unregister::<Rx>() {
             Ok(own) => {
                 _own = own;
                 // SAFETY: the receiver ends here, once, without a waker registered.
-                match unsafe { channel::end(self.channel, RX, 0) } {
+                match unsafe { channel::end::<Rx, T>(self.channel, 0) } {
                     End::First(None) => return,
                     End::First(Some(waker)) => return waker.wake(),
                     End::Last(state) => state,
@@ -326,7 +355,7 @@ impl<T> Recv<T> {
     pub fn into_receiver(self) -> Option<Receiver<T>> {
         let receiver = self.receiver?;
         // SAFETY: this side has not ended, so the block is alive. If the other one has, nobody waits any more.
-        drop(unsafe { receiver.channel.as_ref() }.unregister(RX));
+        drop(unsafe { receiver.channel.as_ref() }.unregister::<Rx>());
         Some(receiver)
     }
 
@@ -351,17 +380,20 @@ impl<T> Future for Recv<T> {
     /// # Panics
     ///
     /// If it is polled again after it was ready.
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let receiver = self
             .receiver
             .as_ref()
             .expect("`Recv` polled again after it was ready");
         // SAFETY: this side has not ended, so the block is alive.
-        match unsafe { receiver.channel.as_ref() }.register(RX, cx.waker()) {
+        match unsafe { receiver.channel.as_ref() }.register::<Rx>(cx.waker()) {
             Ok(()) => Poll::Pending,
             Err(state) => {
-                let receiver = self.receiver.take().expect("seen above");
-                Poll::Ready(receiver.finish(state))
+                let channel = receiver.channel;
+                mem::forget(self.receiver.take());
+                // SAFETY: the receiver ends here, once: its drop was forgotten. `state` was read with Acquire.
+                Poll::Ready(unsafe { finish(channel, state) })
             }
         }
     }
