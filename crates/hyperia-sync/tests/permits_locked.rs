@@ -43,6 +43,19 @@ fn permits_cost_what_they_say() {
             4,
             &|| hand_over(&strict),
         ),
-        ("lock and unlock", 2, &|| *mutex.try_lock().unwrap() += 1),
+        ("try_lock and unlock", 2, &|| {
+            *mutex.try_lock().unwrap() += 1;
+        }),
+        ("lock and unlock", 2, &|| {
+            assert!(poll_once(pin!(mutex.lock()), Waker::noop()).is_ready());
+        }),
+        // As above, and one for each guess that nobody has it or waits.
+        ("lock, wait, unlock, lock, unlock", 7, &|| {
+            let held = mutex.try_lock();
+            let mut waits = pin!(mutex.lock());
+            assert!(poll_once(waits.as_mut(), Waker::noop()).is_pending());
+            drop(held);
+            assert!(poll_once(waits, Waker::noop()).is_ready());
+        }),
     ]);
 }

@@ -43,7 +43,8 @@ impl<T: ?Sized> Mutex<T> {
     pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedMutexGuard<T>> {
         self.semaphore
             .try_take(1)
-            .then(|| OwnedMutexGuard::new(self))
+            .ok()
+            .map(|()| OwnedMutexGuard::new(self))
     }
 }
 
@@ -70,7 +71,7 @@ impl<T: ?Sized> Future for LockOwned<T> {
             (&mut this.mutex, Pin::new_unchecked(&mut this.waiter))
         };
         let mutex = slot.as_deref().expect("polled again after it was ready");
-        waiter.poll(&mutex.semaphore, cx.waker()).map(|()| {
+        mutex.poll_lock(waiter, cx.waker()).map(|()| {
             let mutex = slot.take().expect("it was there above");
             OwnedMutexGuard::new(mutex)
         })
@@ -155,7 +156,7 @@ impl<T: ?Sized> Drop for OwnedMutexGuard<T> {
     ///
     /// If a waker does; the mutex is unlocked all the same.
     fn drop(&mut self) {
-        self.mutex.semaphore.release(1);
+        self.mutex.unlock();
     }
 }
 

@@ -27,7 +27,7 @@ impl Semaphore {
     }
 
     /// Takes the lock; the word was `word` a moment ago.
-    fn lock_from(&self, mut word: u64, backoff: &mut Backoff) -> Locked<'_> {
+    pub(super) fn lock_from(&self, mut word: u64, backoff: &mut Backoff) -> Locked<'_> {
         loop {
             if word & LOCKED != 0 {
                 backoff.wait();

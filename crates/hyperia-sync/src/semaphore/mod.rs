@@ -97,6 +97,11 @@ const PERMIT: u64 = 1 << 32;
 /// How often the one who waits longest may be overtaken, unless chosen otherwise.
 const OVERTAKES_MAX: u16 = 128;
 
+/// The word of a semaphore that has `permits` permits to be had, and nobody who waits.
+pub(crate) const fn word_with(permits: u32) -> u64 {
+    permits as u64 * PERMIT
+}
+
 fn permits(word: u64) -> u32 {
     (word / PERMIT) as u32
 }
@@ -229,7 +234,7 @@ impl Semaphore {
     /// overtaken too often.
     #[inline]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
-        self.try_take(1).then(|| Permit::new(self, 1))
+        self.try_take(1).ok().map(|()| Permit::new(self, 1))
     }
 
     /// Acquires `count` permits if they are to be had, as [`try_acquire`](Self::try_acquire).
@@ -240,7 +245,7 @@ impl Semaphore {
     #[track_caller]
     pub fn try_acquire_many(&self, count: usize) -> Option<Permit<'_>> {
         let count = checked(count);
-        self.try_take(count).then(|| Permit::new(self, count))
+        self.try_take(count).ok().map(|()| Permit::new(self, count))
     }
 
     /// Returns how many permits nobody has. Others change it at any time.
@@ -276,14 +281,23 @@ impl Semaphore {
     }
 
     /// Takes permits if a newcomer may.
+    ///
+    /// # Errors
+    ///
+    /// The word, by which it may not.
     #[inline]
-    pub(crate) fn try_take(&self, count: u32) -> bool {
+    pub(crate) fn try_take(&self, count: u32) -> Result<(), u64> {
+        // ORDERING: a guess, checked by the compare-exchange.
+        self.try_take_from(self.word.load(Relaxed), count)
+    }
+
+    /// The same; `word` is a guess at the word.
+    #[inline]
+    pub(crate) fn try_take_from(&self, mut word: u64, count: u32) -> Result<(), u64> {
         if count == 0 {
-            return true;
+            return Ok(());
         }
         let mut backoff = Backoff::new();
-        // ORDERING: a guess, checked by the compare-exchange.
-        let mut word = self.word.load(Relaxed);
         loop {
             if word & LOCKED != 0 {
                 backoff.wait();
@@ -291,16 +305,14 @@ impl Semaphore {
                 word = self.word.load(Relaxed);
                 continue;
             }
-            let Some(taken) = self.newcomer(word, count) else {
-                return false;
-            };
+            let taken = self.newcomer(word, count).ok_or(word)?;
             // ORDERING: Acquire pairs with the Release of those who gave these permits back, in `release` or by
             // an unlock. On failure nothing was received.
             match self
                 .word
                 .compare_exchange_weak(word, taken, Acquire, Relaxed)
             {
-                Ok(_) => return true,
+                Ok(_) => return Ok(()),
                 Err(seen) => word = seen,
             }
         }
@@ -309,12 +321,17 @@ impl Semaphore {
     /// Gives permits back.
     #[inline]
     pub(crate) fn release(&self, count: u32) {
+        // ORDERING: whether anybody waits, as a guess.
+        self.release_from(self.word.load(Relaxed), count);
+    }
+
+    /// The same; `word` is a guess at the word.
+    #[inline]
+    pub(crate) fn release_from(&self, mut word: u64, count: u32) {
         if count == 0 {
             return;
         }
         let mut backoff = Backoff::new();
-        // ORDERING: whether anybody waits, as a guess.
-        let mut word = self.word.load(Relaxed);
         while word & (LOCKED | WAITERS) == 0 {
             let given = add(word, count);
             // ORDERING: Release makes what was done with the permits visible to the Acquire of whoever takes
@@ -338,7 +355,7 @@ const fn word_of(permits: usize) -> u64 {
         permits <= Semaphore::MAX_PERMITS,
         "a semaphore holds at most 4,294,967,295 permits"
     );
-    permits as u64 * PERMIT
+    word_with(permits as u32)
 }
 
 #[track_caller]

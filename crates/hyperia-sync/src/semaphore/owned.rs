@@ -49,7 +49,7 @@ impl Semaphore {
 
     /// Acquires a permit if one is to be had, as [`try_acquire`](Self::try_acquire); it keeps the semaphore alive.
     pub fn try_acquire_owned(self: Arc<Self>) -> Option<OwnedPermit> {
-        self.try_take(1).then(|| OwnedPermit::new(self, 1))
+        self.try_take(1).ok().map(|()| OwnedPermit::new(self, 1))
     }
 
     /// Acquires `count` permits if they are to be had, as [`try_acquire_many`](Self::try_acquire_many); they keep the
@@ -61,7 +61,9 @@ impl Semaphore {
     #[track_caller]
     pub fn try_acquire_many_owned(self: Arc<Self>, count: usize) -> Option<OwnedPermit> {
         let count = checked(count);
-        self.try_take(count).then(|| OwnedPermit::new(self, count))
+        self.try_take(count)
+            .ok()
+            .map(|()| OwnedPermit::new(self, count))
     }
 }
 

@@ -5,6 +5,7 @@ use core::mem::{self, MaybeUninit};
 use core::pin::Pin;
 use core::task::{Poll, Waker};
 
+use hyperia_wait::Backoff;
 use hyperia_wait::list::{self, Linked, Links};
 
 use super::Semaphore;
@@ -91,13 +92,28 @@ impl Waiter {
     /// If it is polled again after it was ready.
     #[inline]
     pub(crate) fn poll(self: Pin<&mut Self>, semaphore: &Semaphore, waker: &Waker) -> Poll<()> {
+        let need = self.need;
+        self.poll_trying(semaphore, waker, || semaphore.try_take(need))
+    }
+
+    /// The same; the first poll begins with `try_take`.
+    #[inline]
+    pub(crate) fn poll_trying(
+        self: Pin<&mut Self>,
+        semaphore: &Semaphore,
+        waker: &Waker,
+        try_take: impl FnOnce() -> Result<(), u64>,
+    ) -> Poll<()> {
         // Everything in here is reached through shared references, since others may look at it.
         let this = self.as_ref().get_ref();
         // ORDERING: `INIT` is the owner's own.
-        if this.status.load(Relaxed) == INIT && semaphore.try_take(this.need) {
-            return this.done();
+        if this.status.load(Relaxed) != INIT {
+            return this.poll_further(semaphore, waker);
         }
-        this.poll_further(semaphore, waker)
+        match try_take() {
+            Ok(()) => this.done(),
+            Err(word) => this.start(semaphore, waker, word),
+        }
     }
 
     /// Gives up, if it has begun and is not done. To be called before it goes, with the same semaphore as `poll`.
@@ -122,11 +138,11 @@ impl Waiter {
         Poll::Ready(())
     }
 
-    /// The first poll, which found nothing to take: takes, or joins the line.
-    fn start(&self, semaphore: &Semaphore, waker: &Waker) -> Poll<()> {
+    /// The first poll, which found nothing to take in `word`: takes, or joins the line.
+    fn start(&self, semaphore: &Semaphore, waker: &Waker, word: u64) -> Poll<()> {
         // User code, so it runs before the lock is taken.
         let own = waker.clone();
-        let mut locked = semaphore.lock();
+        let mut locked = semaphore.lock_from(word, &mut Backoff::new());
         if let Some(taken) = semaphore.newcomer(locked.word, self.need) {
             locked.word = taken;
             drop(locked);
@@ -234,12 +250,11 @@ impl Waiter {
         }
     }
 
-    /// A poll that does not take at once.
+    /// A poll that is not the first one.
     fn poll_further(&self, semaphore: &Semaphore, waker: &Waker) -> Poll<()> {
         // ORDERING: Acquire pairs with the Release in `grant`: what was done with the permits is seen, and the
         // other side is done with the waiter.
         match self.status.load(Acquire) {
-            INIT => self.start(semaphore, waker),
             WAITING => self.resume(semaphore, waker),
             WOKEN => self.retry(semaphore, waker, None),
             GRANTED => self.done(),
