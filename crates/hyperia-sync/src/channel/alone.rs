@@ -8,7 +8,7 @@
 //!
 //! So either the attempt succeeds, or this one is seen in the cell.
 
-use core::mem::ManuallyDrop;
+use core::mem::{self, ManuallyDrop};
 use core::ptr;
 use core::task::{Context, Poll};
 
@@ -62,9 +62,15 @@ fn wait_alone<E: Alone, R>(
 /// The end as a future has it, which leaves no waker behind.
 pub(crate) struct Borrowed<'a, E: Alone> {
     end: &'a mut E,
+    progress: Progress,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    New,
     /// It was polled, and told to wait.
-    is_waiting: bool,
-    pub(crate) is_done: bool,
+    Waiting,
+    Done,
 }
 
 impl<'a, E: Alone> Borrowed<'a, E> {
@@ -72,8 +78,7 @@ impl<'a, E: Alone> Borrowed<'a, E> {
     pub(crate) fn new(end: &'a mut E) -> Self {
         Self {
             end,
-            is_waiting: false,
-            is_done: false,
+            progress: Progress::New,
         }
     }
 
@@ -88,20 +93,25 @@ impl<'a, E: Alone> Borrowed<'a, E> {
         cx: &mut Context<'_>,
         mut attempt: impl FnMut(&mut E) -> Attempt<R>,
     ) -> Poll<R> {
-        assert!(!self.is_done, "polled again after it was ready");
+        assert!(!self.is_done(), "polled again after it was ready");
         let poll = match attempt(self.end) {
             Attempt::Done(result) => Poll::Ready(result),
             Attempt::Wait | Attempt::Busy => {
                 // Before it waits: a panic leaves no waker behind, either.
-                self.is_waiting = true;
+                self.progress = Progress::Waiting;
                 wait_alone(self.end, cx, attempt)
             }
         };
-        if poll.is_ready() {
-            self.is_done = true;
-            self.leave();
+        if poll.is_ready() && mem::replace(&mut self.progress, Progress::Done) == Progress::Waiting
+        {
+            self.take_back();
         }
         poll
+    }
+
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.progress == Progress::Done
     }
 
     pub(crate) fn end(&mut self) -> &mut E {
@@ -110,7 +120,7 @@ impl<'a, E: Alone> Borrowed<'a, E> {
 
     /// The end, once this is done.
     pub(crate) fn into_inner(self) -> &'a mut E {
-        debug_assert!(self.is_done, "a waker may be left behind");
+        debug_assert!(self.is_done(), "a waker may be left behind");
         let this = ManuallyDrop::new(self);
         // SAFETY: `this` is not used any more, nor dropped; the reference is moved out of it.
         unsafe { ptr::read(&raw const this.end) }
@@ -118,17 +128,18 @@ impl<'a, E: Alone> Borrowed<'a, E> {
 
     /// Takes the waker back, if it is still there.
     #[inline]
-    fn leave(&mut self) {
-        if self.is_waiting && self.end.cell().is_registered() {
+    fn take_back(&mut self) {
+        if self.end.cell().is_registered() {
             drop(self.end.cell().take());
         }
-        self.is_waiting = false;
     }
 }
 
 impl<E: Alone> Drop for Borrowed<'_, E> {
     #[inline]
     fn drop(&mut self) {
-        self.leave();
+        if self.progress == Progress::Waiting {
+            self.take_back();
+        }
     }
 }

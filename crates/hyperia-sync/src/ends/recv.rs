@@ -170,7 +170,7 @@ impl<T> Future for Recv<'_, T> {
 
 impl<T> FusedFuture for Recv<'_, T> {
     fn is_terminated(&self) -> bool {
-        self.receiver.is_done
+        self.receiver.is_done()
     }
 }
 
@@ -198,14 +198,14 @@ impl<T> Future for RecvMany<'_, T> {
 
 impl<T> FusedFuture for RecvMany<'_, T> {
     fn is_terminated(&self) -> bool {
-        self.receiver.is_done
+        self.receiver.is_done()
     }
 }
 
 impl<T> fmt::Debug for Recv<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recv")
-            .field("is_terminated", &self.receiver.is_done)
+            .field("is_terminated", &self.receiver.is_done())
             .finish_non_exhaustive()
     }
 }
@@ -213,7 +213,7 @@ impl<T> fmt::Debug for Recv<'_, T> {
 impl<T> fmt::Debug for RecvMany<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvMany")
-            .field("is_terminated", &self.receiver.is_done)
+            .field("is_terminated", &self.receiver.is_done())
             .finish_non_exhaustive()
     }
 }

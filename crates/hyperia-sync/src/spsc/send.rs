@@ -136,7 +136,7 @@ impl<T> Drop for SendFuture<'_, T> {
 
 impl<T> FusedFuture for SendFuture<'_, T> {
     fn is_terminated(&self) -> bool {
-        self.sender.is_done
+        self.sender.is_done()
     }
 }
 
@@ -179,7 +179,7 @@ impl<T> Future for SendMany<'_, T> {
 
 impl<T> FusedFuture for SendMany<'_, T> {
     fn is_terminated(&self) -> bool {
-        self.sender.is_done
+        self.sender.is_done()
     }
 }
 
