@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use super::slot::{FULL, Slot};
 use super::{ONE, Queue};
+use crate::backoff::Backoff;
 use crate::primitive::Ordering::*;
 use crate::{PopError, PushError};
 
@@ -51,6 +52,7 @@ impl<T> Queue<T> {
     ) -> Result<(usize, R), PushError<()>> {
         // ORDERING: Relaxed, a guess at `tail` that the compare-exchange checks.
         let mut tail = self.tail.load(Relaxed);
+        let mut backoff = Backoff::new();
         let count = loop {
             let count = self.count_ready(tail, 0, values.len());
             if count == 0 {
@@ -61,7 +63,10 @@ impl<T> Queue<T> {
             // ORDERING: Relaxed, hands out positions to fill; their stamps order the rest.
             match self.tail.compare_exchange_weak(tail, end, Relaxed, Relaxed) {
                 Ok(_) => break count,
-                Err(now) => tail = now,
+                Err(now) => {
+                    tail = now;
+                    backoff = backoff.spin();
+                }
             }
         };
 
@@ -70,14 +75,17 @@ impl<T> Queue<T> {
         let mut source = values.as_mut_ptr();
         // SAFETY: no element is claimed to be there; nothing below panics until the length is set again.
         unsafe { values.set_len(0) };
-        self.places(tail, count).for_each(|(slot, position)| {
-            // SAFETY: `source` goes through the first `count` elements of the vector's old length, each of
-            // which is read once; the exchange claimed all these positions, whose slots were found free.
-            unsafe {
-                slot.fill(position, source.read());
-                source = source.add(1);
+        for (slots, mut position) in self.runs(tail, count) {
+            for slot in slots {
+                // SAFETY: `source` goes through the first `count` elements of the vector's old length, each of
+                // which is read once; the exchange claimed all these positions, whose slots were found free.
+                unsafe {
+                    slot.fill(position, source.read());
+                    source = source.add(1);
+                }
+                position = position.wrapping_add(ONE);
             }
-        });
+        }
         // SAFETY: `source` is now behind those `count`; the `rest` that were not read are moved to the
         // front, within the vector's allocation.
         unsafe {
@@ -118,6 +126,7 @@ impl<T> Queue<T> {
     ) -> Result<(usize, R), PopError> {
         // ORDERING: Relaxed, a guess at `head` that the compare-exchange checks.
         let mut head = self.head.load(Relaxed);
+        let mut backoff = Backoff::new();
         let count = loop {
             let count = self.count_ready(head, FULL, limit);
             if count == 0 {
@@ -129,39 +138,60 @@ impl<T> Queue<T> {
             // ORDERING: Relaxed, hands out positions to empty; their stamps order the rest.
             match self.head.compare_exchange_weak(head, end, Relaxed, Relaxed) {
                 Ok(_) => break count,
-                Err(now) => head = now,
+                Err(now) => {
+                    head = now;
+                    backoff = backoff.spin();
+                }
             }
         };
         let seen = look();
-        // There is room, so this neither allocates nor panics.
-        values.extend(self.places(head, count).map(|(slot, position)| {
-            // SAFETY: the exchange claimed all these positions, whose slots were found full. The vector
-            // takes every one of them: the iterator ends after `count`, and nothing else ends it.
-            unsafe { slot.vacate(self.next_lap(position)) }
-        }));
+        let len = values.len();
+        let mut target = values.spare_capacity_mut().as_mut_ptr();
+        for (slots, position) in self.runs(head, count) {
+            let mut next_lap = self.next_lap(position);
+            for slot in slots {
+                // SAFETY: there is room for `count` values behind the length; the exchange claimed all these
+                // positions, whose slots were found full.
+                unsafe {
+                    (*target).write(slot.vacate(next_lap));
+                    target = target.add(1);
+                }
+                next_lap = next_lap.wrapping_add(ONE);
+            }
+        }
+        // SAFETY: `count` values were written behind the length.
+        unsafe { values.set_len(len + count) };
         Ok((count, seen))
     }
 
     /// How many positions from `start` on, at most `limit`, have a stamp equal to themselves with
     /// `mark`. Such a stamp stays until its position is claimed.
     fn count_ready(&self, start: usize, mark: usize, limit: usize) -> usize {
-        let is_ready = |&(slot, position): &(&Slot<T>, usize)| {
-            // ORDERING: Acquire pairs with the Release in `vacate` for a free slot (`mark` 0), and with
-            // that in `fill` for a full one.
-            slot.stamp.load(Acquire) == position | mark
-        };
-        self.places(start, limit).take_while(is_ready).count()
+        let mut count = 0;
+        for (slots, position) in self.runs(start, limit) {
+            let mut stamp = position | mark;
+            for slot in slots {
+                // ORDERING: Acquire pairs with the Release in `vacate` for a free slot (`mark` 0), and with
+                // that in `fill` for a full one.
+                if slot.stamp.load(Acquire) != stamp {
+                    return count;
+                }
+                count += 1;
+                stamp = stamp.wrapping_add(ONE);
+            }
+        }
+        count
     }
 
-    /// The slots and positions from `start` on, at most `limit` and not more than there are.
+    /// The slots from `start` on, at most `limit` and not more than there are: up to the last one, and on from
+    /// the first one in the next lap; each run with its first position.
     #[inline]
-    fn places(&self, start: usize, limit: usize) -> impl Iterator<Item = (&Slot<T>, usize)> {
+    fn runs(&self, start: usize, limit: usize) -> [(&[Slot<T>], usize); 2] {
         let (next_lap, this_lap) = self.slots.split_at((start & self.mask) / ONE);
-        let numbered = |slots, first: usize| {
-            core::iter::zip(slots, 0..).map(move |(slot, offset)| (slot, first + offset * ONE))
-        };
-        let next_lap = numbered(next_lap, self.advance(start, this_lap.len()));
-        numbered(this_lap, start).chain(next_lap).take(limit)
+        let this_lap = &this_lap[..limit.min(this_lap.len())];
+        let next_lap = &next_lap[..next_lap.len().min(limit - this_lap.len())];
+        let lap = (start | self.mask).wrapping_add(1);
+        [(this_lap, start), (next_lap, lap)]
     }
 
     /// The position `count` places after `position`, where `count` is at most the capacity.
