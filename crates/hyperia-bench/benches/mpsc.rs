@@ -251,7 +251,8 @@ fn together(kind: &str, producers: u64) -> Comparison<'static> {
         1 => format!("{kind}, one producer, one consumer"),
         _ => format!("{kind}, {producers} producers, one consumer"),
     };
-    Comparison::new(title, "value", 400_000)
+    // Long enough for many turns at a processor.
+    Comparison::new(title, "value", 4_000_000)
         .checked("count and sum of what was popped")
         .not_shown(
             "waiting: all sides spin 64 times, then yield; nor, with more threads than processors, more than two of \

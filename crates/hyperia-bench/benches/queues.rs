@@ -1,7 +1,9 @@
 //! The mpmc queues, never waiting: the bounded one against crossbeam's `ArrayQueue`, the unbounded one against its
 //! `SegQueue`, and both against `concurrent-queue` and the channels that offer the same.
 use crossbeam_queue::{ArrayQueue, SegQueue};
-use hyperia_bench::{Comparison, Load, Sample, measure, measure_bound, until, version};
+use hyperia_bench::{
+    Comparison, Load, Sample, measure, measure_bound, measure_copies, until, version,
+};
 use hyperia_queue::mpmc::{Queue, UnboundedQueue};
 use std::hint::black_box;
 use std::sync::atomic::AtomicU64;
@@ -138,6 +140,36 @@ fn together(queue: &impl Shared, pairs: u64, operations: u64) -> Sample {
     sample
 }
 
+/// Whose time is taken of those who collide.
+#[derive(Clone, Copy)]
+enum Side {
+    Producers,
+    Consumers,
+}
+
+/// Two producers at once and, when they are through, two consumers at once.
+fn collisions(queue: &impl Shared, side: Side, operations: u64) -> Sample {
+    let each = operations / 2;
+    let sum = AtomicU64::new(0);
+    let pushes = measure_copies(2, |_| {
+        for value in 0..each {
+            assert!(queue.try_push((1 << 32) | value));
+        }
+    });
+    let pops = measure_copies(2, |_| {
+        let mine = (0..each).fold(0_u64, |sum, _| {
+            sum.wrapping_add(queue.try_pop().expect("all are there"))
+        });
+        sum.fetch_add(mine, Relaxed);
+    });
+    assert_eq!(sum.into_inner(), (each << 33) + each * (each - 1));
+    assert!(queue.try_pop().is_none());
+    match side {
+        Side::Producers => pushes,
+        Side::Consumers => pops,
+    }
+}
+
 fn of(krate: &str, name: &str) -> String {
     format!("{krate} {} {name}", version(krate))
 }
@@ -153,15 +185,15 @@ macro_rules! contenders {
 }
 
 macro_rules! bounded {
-    ($comparison:expr, $($run:tt)+) => {
+    ($comparison:expr, $capacity:expr, $($run:tt)+) => {
         contenders! { $comparison, $($run)+;
-            of("hyperia-queue", "mpmc::Queue") => Queue::bounded(black_box(CAPACITY)),
-            of("crossbeam-queue", "ArrayQueue") => ArrayQueue::new(black_box(CAPACITY)),
-            of("kanal", "bounded") => kanal::bounded(black_box(CAPACITY)),
+            of("hyperia-queue", "mpmc::Queue") => Queue::bounded(black_box($capacity)),
+            of("crossbeam-queue", "ArrayQueue") => ArrayQueue::new(black_box($capacity)),
+            of("kanal", "bounded") => kanal::bounded(black_box($capacity)),
             of("concurrent-queue", "bounded") =>
-                concurrent_queue::ConcurrentQueue::bounded(black_box(CAPACITY)),
-            of("crossbeam-channel", "bounded") => crossbeam_channel::bounded(black_box(CAPACITY)),
-            of("asyncband", "mpmc::bounded") => asyncband::mpmc::bounded(black_box(CAPACITY)),
+                concurrent_queue::ConcurrentQueue::bounded(black_box($capacity)),
+            of("crossbeam-channel", "bounded") => crossbeam_channel::bounded(black_box($capacity)),
+            of("asyncband", "mpmc::bounded") => asyncband::mpmc::bounded(black_box($capacity)),
         }
     };
 }
@@ -204,7 +236,8 @@ fn in_pairs(kind: &str, pairs: u64) -> Comparison<'static> {
         1 => format!("{kind} mpmc, one producer, one consumer"),
         _ => format!("{kind} mpmc, {pairs} producers, {pairs} consumers"),
     };
-    Comparison::new(title, "value", 400_000)
+    // Long enough for many turns at a processor.
+    Comparison::new(title, "value", 4_000_000)
         .checked("count and sum of what was popped")
         .not_shown(
             "waiting: all sides spin 64 times, then yield; nor, with more threads than processors, more of them at once \
@@ -212,22 +245,44 @@ fn in_pairs(kind: &str, pairs: u64) -> Comparison<'static> {
         )
 }
 
+fn alike(kind: &str, side: Side) -> Comparison<'static> {
+    let title = match side {
+        Side::Producers => format!("{kind} mpmc with room for all, two producers alone"),
+        Side::Consumers => format!("{kind} mpmc with all inside, two consumers alone"),
+    };
+    Comparison::new(title, "value", 4_000_000)
+        .checked("count and sum of what was popped")
+        .not_shown("fairness: who is ahead stays ahead as long as the other one spins")
+}
+
 fn main() {
     let load = Load::from_args();
 
     let kind = format!("bounded ({CAPACITY})");
     for burst in [1, BURST] {
-        bounded!(alone(&kind, burst), |queue, n| bursts(queue, burst, n)).run(load);
+        bounded!(alone(&kind, burst), CAPACITY, |queue, n| bursts(
+            queue, burst, n
+        ))
+        .run(load);
     }
     for batch in [16, 32] {
         let batched = in_batches(&kind, batch)
             .contender(of("hyperia-queue", "mpmc::Queue, in batches"), |n| {
                 batches(&Queue::bounded(black_box(CAPACITY)), batch, n)
             });
-        bounded!(batched, |queue, n| bursts(queue, batch, n)).run(load);
+        bounded!(batched, CAPACITY, |queue, n| bursts(queue, batch, n)).run(load);
     }
     for pairs in [1, 2] {
-        bounded!(in_pairs(&kind, pairs), |queue, n| together(queue, pairs, n)).run(load);
+        bounded!(in_pairs(&kind, pairs), CAPACITY, |queue, n| together(
+            queue, pairs, n
+        ))
+        .run(load);
+    }
+    for side in [Side::Producers, Side::Consumers] {
+        bounded!(alike("bounded", side), n as usize, |queue, n| collisions(
+            queue, side, n
+        ))
+        .run(load);
     }
 
     let kind = "unbounded";
@@ -243,5 +298,8 @@ fn main() {
     }
     for pairs in [1, 2] {
         unbounded!(in_pairs(kind, pairs), |queue, n| together(queue, pairs, n)).run(load);
+    }
+    for side in [Side::Producers, Side::Consumers] {
+        unbounded!(alike(kind, side), |queue, n| collisions(queue, side, n)).run(load);
     }
 }

@@ -27,6 +27,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod aligned;
+mod backoff;
 mod error;
 pub mod mpmc;
 pub mod mpsc;

@@ -75,6 +75,7 @@ use core::hint;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use self::slot::{FULL, Slot};
+use crate::backoff::Backoff;
 use crate::padded::Padded;
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, AtomicUsize};
@@ -207,6 +208,7 @@ impl<T> Queue<T> {
     ) -> Result<R, PushError<T>> {
         // ORDERING: Relaxed, a guess at `tail` that the compare-exchange checks.
         let mut tail = self.tail.load(Relaxed);
+        let mut backoff = Backoff::new();
         loop {
             let slot = self.slot(tail);
             // ORDERING: Acquire pairs with the Release by which `vacate` frees the slot: the last
@@ -223,7 +225,10 @@ impl<T> Queue<T> {
                         unsafe { slot.fill(tail, value) };
                         return Ok(seen);
                     }
-                    Err(now) => tail = now,
+                    Err(now) => {
+                        tail = now;
+                        backoff = backoff.spin();
+                    }
                 }
             } else {
                 match self.push_nothing(tail) {
@@ -261,6 +266,7 @@ impl<T> Queue<T> {
     pub unsafe fn pop_looking<R>(&self, look: impl FnOnce() -> R) -> Result<(T, R), PopError> {
         // ORDERING: Relaxed, a guess at `head` that the compare-exchange checks.
         let mut head = self.head.load(Relaxed);
+        let mut backoff = Backoff::new();
         loop {
             let slot = self.slot(head);
             // ORDERING: Acquire pairs with the Release in `fill`: the value is there before it is
@@ -277,7 +283,10 @@ impl<T> Queue<T> {
                         let value = unsafe { slot.vacate(self.next_lap(head)) };
                         return Ok((value, seen));
                     }
-                    Err(now) => head = now,
+                    Err(now) => {
+                        head = now;
+                        backoff = backoff.spin();
+                    }
                 }
             } else {
                 match self.pop_nothing(head) {

@@ -48,3 +48,11 @@ impl<T: ?Sized> UnsafeCell<T> {
         f(self.0.get())
     }
 }
+
+/// Tells the processor that this thread waits for another one. A model checker explores by itself what may come in
+/// between.
+#[inline(always)]
+pub(crate) fn spin_loop() {
+    #[cfg(not(any(hyperia_loom, hyperia_shuttle)))]
+    core::hint::spin_loop();
+}

@@ -108,6 +108,7 @@ use self::head::Head;
 use self::position::{CLOSED, TAG};
 use self::spent::Spent;
 use crate::PushError;
+use crate::backoff::Backoff;
 use crate::padded::Padded;
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, AtomicUsize};
@@ -227,6 +228,7 @@ impl<T> UnboundedQueue<T> {
         // ORDERING: Relaxed, a guess that the compare-exchange checks; nothing is dereferenced before
         // that.
         let mut tail = self.tail.word.load(Relaxed);
+        let mut backoff = Backoff::new();
         loop {
             if tail & TAG >= LAST {
                 return self.push_slow(value, look);
@@ -240,7 +242,10 @@ impl<T> UnboundedQueue<T> {
                 .compare_exchange_weak(tail, tail + 1, Acquire, Relaxed)
             {
                 Ok(_) => break,
-                Err(now) => tail = now,
+                Err(now) => {
+                    tail = now;
+                    backoff = backoff.spin();
+                }
             }
         }
         let seen = look();
@@ -263,6 +268,7 @@ impl<T> UnboundedQueue<T> {
         // ORDERING: Acquire pairs with the Release in `close`, so that whoever is told `Closed` knows what
         // the closer did before.
         let mut tail = self.tail.word.load(Acquire);
+        let mut backoff = Backoff::new();
         let result = loop {
             if tail & CLOSED != 0 {
                 break Err(PushError::Closed(value));
@@ -285,6 +291,7 @@ impl<T> UnboundedQueue<T> {
                 .compare_exchange_weak(tail, next, AcqRel, Acquire)
             {
                 tail = now;
+                backoff = backoff.spin();
                 continue;
             }
             let seen = look();

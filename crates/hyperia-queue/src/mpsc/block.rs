@@ -1,9 +1,9 @@
 //! A block of slots, and the few spent ones that are kept for the next time.
 
-use alloc::boxed::Box;
 use core::mem::MaybeUninit;
 use core::ptr;
 
+use crate::aligned::{self, Allocation};
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, AtomicPtr, UnsafeCell};
 
@@ -30,6 +30,8 @@ pub(super) struct Block<T> {
     /// Written by whoever claimed the last slot, before publishing it; read by the consumer, after
     /// that.
     next: UnsafeCell<*mut Block<T>>,
+    /// For [`Block::free`].
+    start: *mut u8,
 }
 
 /// A place for one value.
@@ -45,22 +47,23 @@ struct Slot<T> {
 impl<T> Block<T> {
     /// A block without values.
     pub(super) fn new() -> *mut Self {
-        let mut block = Box::<Self>::new_uninit();
-        let start = block.as_mut_ptr();
+        let Allocation { place, start } = aligned::allocate::<Self>();
         for index in 0..SLOTS {
-            // SAFETY: `index` is within the array, and the box is ours; the fields are written, not
+            // SAFETY: `index` is within the array, and the memory is ours; the fields are written, not
             // read.
             unsafe {
-                (&raw mut (*start).slots[index]).write(Slot {
+                (&raw mut (*place).slots[index]).write(Slot {
                     value: UnsafeCell::new(MaybeUninit::uninit()),
                     ready: AtomicBool::new(false),
                 });
             }
         }
         // SAFETY: as above.
-        unsafe { (&raw mut (*start).next).write(UnsafeCell::new(ptr::null_mut())) };
-        // SAFETY: all slots and `next`, that is every field, have just been written.
-        Box::into_raw(unsafe { block.assume_init() })
+        unsafe {
+            (&raw mut (*place).next).write(UnsafeCell::new(ptr::null_mut()));
+            (&raw mut (*place).start).write(start);
+        }
+        place
     }
 
     /// Gives the memory back. Values that are still inside are forgotten.
@@ -68,8 +71,12 @@ impl<T> Block<T> {
     /// # Safety
     /// `block` is from [`Block::new`] and nobody else uses it, now or later.
     pub(super) unsafe fn free(block: *mut Self) {
-        // SAFETY: it was made by `Box::into_raw`, and the caller is the only one who has it.
-        drop(unsafe { Box::from_raw(block) });
+        // SAFETY: the caller is the only one who has it, and `new` has noted where its memory begins.
+        unsafe {
+            let start = (*block).start;
+            ptr::drop_in_place(block);
+            aligned::free::<Self>(start);
+        }
     }
 
     /// Writes `value` into a slot, without telling the consumer.

@@ -69,6 +69,7 @@ use core::fmt;
 use core::ptr;
 
 use super::block::{Block, SLOTS, Spares};
+use crate::backoff::Backoff;
 use crate::padded::Padded;
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, AtomicUsize, UnsafeCell};
@@ -191,6 +192,7 @@ impl<T> List<T> {
         // ORDERING: Relaxed, a guess that the compare-exchange checks; nothing is dereferenced
         // before that.
         let mut tail = self.tail.load(Relaxed);
+        let mut backoff = Backoff::new();
         loop {
             if tail & TAG >= SLOTS - 1 {
                 return self.push_slow(value, look);
@@ -204,7 +206,10 @@ impl<T> List<T> {
                 .compare_exchange_weak(tail, next, Acquire, Relaxed)
             {
                 Ok(_) => break,
-                Err(now) => tail = now,
+                Err(now) => {
+                    tail = now;
+                    backoff = backoff.spin();
+                }
             }
         }
         let seen = look();
@@ -226,6 +231,7 @@ impl<T> List<T> {
         // ORDERING: Acquire pairs with the Release in `close`, so that whoever is told `Closed`
         // knows what the closer did before.
         let mut tail = self.tail.load(Acquire);
+        let mut backoff = Backoff::new();
         loop {
             if is_closed(tail) {
                 self.put_all(brought);
@@ -245,7 +251,10 @@ impl<T> List<T> {
             // `Closed`, as above.
             match self.tail.compare_exchange_weak(tail, next, AcqRel, Acquire) {
                 Ok(_) => break,
-                Err(now) => tail = now,
+                Err(now) => {
+                    tail = now;
+                    backoff = backoff.spin();
+                }
             }
         }
         let seen = look();

@@ -74,6 +74,7 @@ use core::fmt;
 use core::mem::MaybeUninit;
 
 use self::slot::{Slot, lap};
+use crate::backoff::Backoff;
 use crate::padded::Padded;
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, AtomicU64, UnsafeCell};
@@ -221,6 +222,7 @@ impl<T> Ring<T> {
     ) -> Result<R, PushError<T>> {
         // ORDERING: Relaxed, a guess at `tail` that the compare-exchange checks.
         let mut tail = self.tail.word.load(Relaxed);
+        let mut backoff = Backoff::new();
         // Neither closed nor anything reserved.
         while tail & (ONE - 1) == 0 && self.known_room(tail) > 0 {
             let next = tail.wrapping_add(ONE);
@@ -236,7 +238,10 @@ impl<T> Ring<T> {
                     unsafe { self.fill(tail, value) };
                     return Ok(seen);
                 }
-                Err(now) => tail = now,
+                Err(now) => {
+                    tail = now;
+                    backoff = backoff.spin();
+                }
             }
         }
         self.push_slow(value, look)
@@ -390,6 +395,7 @@ impl<T> Ring<T> {
     fn claim(&self, most: u64, unit: u64) -> Result<(u64, u64), PushError<()>> {
         // ORDERING: Acquire for the answer `Closed`, which pairs with the Release in `close`.
         let mut tail = self.tail.word.load(Acquire);
+        let mut backoff = Backoff::new();
         loop {
             if tail & CLOSED != 0 {
                 return Err(PushError::Closed(()));
@@ -423,7 +429,10 @@ impl<T> Ring<T> {
                 .compare_exchange_weak(tail, next, Release, Acquire)
             {
                 Ok(_) => return Ok((tail, count)),
-                Err(now) => tail = now,
+                Err(now) => {
+                    tail = now;
+                    backoff = backoff.spin();
+                }
             }
         }
     }

@@ -59,7 +59,7 @@
 //! # Cost
 //! | | bytes | allocations | locked instructions |
 //! |---|---|---|---|
-//! | `bounded`; `unbounded` | 768 + 16 for each place with a `u64`; 1,344 with it | 2 | |
+//! | `bounded`; `unbounded` | 768 + 16 for each place with a `u64`; 1,392 with it | 2 | |
 //! | `Sender`, `Receiver` | 8 | 0 | 2 to clone one, 2 to drop it |
 //! | [`SendFuture`]; [`SendMany`] | 64 + value; 72 | 0 | |
 //! | [`Recv`]; [`RecvMany`]; [`RecvStream`] | 64; 80; 64 | 0 | |

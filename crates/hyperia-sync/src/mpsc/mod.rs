@@ -60,7 +60,7 @@
 //! # Cost
 //! | | bytes | allocations | locked instructions |
 //! |---|---|---|---|
-//! | `bounded`; `unbounded` | 768 + 16 for each place with a `u64`; 1,344 with it | 2 | |
+//! | `bounded`; `unbounded` | 768 + 16 for each place with a `u64`; 1,392 with it | 2 | |
 //! | `Sender`; `Receiver` | 8; 16 | 0 | 2 to clone a sender, 2 to drop it |
 //! | [`SendFuture`]; [`SendMany`]; [`Reserve`]; [`Permit`] | 64 + value; 72; 56; 8 | 0 | |
 //! | [`Recv`]; [`RecvMany`] | 16; 32 | 0 | |

@@ -10,6 +10,7 @@ use core::ptr;
 use super::UnboundedQueue;
 use super::block::{Block, SLOTS};
 use super::position::{self, LOOKER};
+use crate::backoff::Backoff;
 use crate::primitive::Ordering::*;
 use crate::{PopError, PushError};
 
@@ -71,6 +72,7 @@ impl<T> UnboundedQueue<T> {
         // ORDERING: Acquire for the answer `Closed`, as in `push_slow`; it pairs with the Release in
         // `close`.
         let mut tail = self.tail.word.load(Acquire);
+        let mut backoff = Backoff::new();
         let (crossings, surplus) = loop {
             if tail & position::CLOSED != 0 {
                 // SAFETY: the chain is private to this thread, and unused.
@@ -107,7 +109,10 @@ impl<T> UnboundedQueue<T> {
                 .compare_exchange_weak(tail, next, AcqRel, Acquire)
             {
                 Ok(_) => break (crossings, surplus),
-                Err(now) => tail = now,
+                Err(now) => {
+                    tail = now;
+                    backoff = backoff.spin();
+                }
             }
         };
         let seen = look();
@@ -198,6 +203,7 @@ impl<T> UnboundedQueue<T> {
     /// there may be more behind them.
     fn pop_run(&self, values: &mut Vec<T>, limit: usize) -> Result<(usize, bool), PopError> {
         let mut head = self.head.enter();
+        let mut backoff = Backoff::new();
         let (index, count) = loop {
             let (block, index) = (position::head_block::<T>(head), position::head_index(head));
             let wanted = (SLOTS - index).min(limit);
@@ -229,7 +235,10 @@ impl<T> UnboundedQueue<T> {
                 .compare_exchange_weak(head, next, AcqRel, Relaxed)
             {
                 Ok(_) => break (index, count),
-                Err(now) => head = self.head.follow(head, now),
+                Err(now) => {
+                    backoff = backoff.spin();
+                    head = self.head.follow(head, now);
+                }
             }
         };
         let block = position::head_block::<T>(head);

@@ -1,11 +1,11 @@
 //! A block of slots, and the few spent ones that are kept for the next time. States, invariants and
 //! orderings are those of the queue.
 
-use alloc::boxed::Box;
 use core::mem::MaybeUninit;
 use core::ptr;
 
 use super::position;
+use crate::aligned::{self, Allocation};
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, AtomicUsize, UnsafeCell};
 
@@ -26,6 +26,8 @@ pub(super) struct Block<T> {
     strays: AtomicUsize,
     /// Of whoever left the block, and then of whoever holds it.
     retired: UnsafeCell<Retired<T>>,
+    /// For [`Block::free`].
+    start: *mut u8,
     /// Read by every access and written at the end of a use, for the model checker, who then sees an
     /// access that is late.
     #[cfg(hyperia_loom)]
@@ -57,14 +59,13 @@ impl<T> Block<T> {
     /// # Panics
     /// If the allocator gives out an address that does not fit in a position.
     pub(super) fn new() -> *mut Self {
-        let mut block = Box::<Self>::new_uninit();
-        let start = block.as_mut_ptr();
-        position::assert_fits(start);
+        let Allocation { place, start } = aligned::allocate::<Self>();
+        position::assert_fits(place);
         for index in 0..SLOTS {
-            // SAFETY: `index` is within the array, and the box is ours; the fields are written, not
+            // SAFETY: `index` is within the array, and the memory is ours; the fields are written, not
             // read.
             unsafe {
-                (&raw mut (*start).slots[index]).write(Slot {
+                (&raw mut (*place).slots[index]).write(Slot {
                     value: UnsafeCell::new(MaybeUninit::uninit()),
                     ready: AtomicBool::new(false),
                 });
@@ -76,14 +77,14 @@ impl<T> Block<T> {
         };
         // SAFETY: as above.
         unsafe {
-            (&raw mut (*start).next).write(UnsafeCell::new(ptr::null_mut()));
-            (&raw mut (*start).strays).write(AtomicUsize::new(0));
-            (&raw mut (*start).retired).write(UnsafeCell::new(retired));
+            (&raw mut (*place).next).write(UnsafeCell::new(ptr::null_mut()));
+            (&raw mut (*place).strays).write(AtomicUsize::new(0));
+            (&raw mut (*place).retired).write(UnsafeCell::new(retired));
+            (&raw mut (*place).start).write(start);
             #[cfg(hyperia_loom)]
-            (&raw mut (*start).life).write(UnsafeCell::new(()));
+            (&raw mut (*place).life).write(UnsafeCell::new(()));
         }
-        // SAFETY: every field has just been written.
-        Box::into_raw(unsafe { block.assume_init() })
+        place
     }
 
     /// Gives the memory back. Values that are still inside are forgotten.
@@ -91,12 +92,13 @@ impl<T> Block<T> {
     /// # Safety
     /// `block` is from [`Block::new`] and nobody else uses it, now or later.
     pub(super) unsafe fn free(block: *mut Self) {
-        // SAFETY: it was made by `Box::into_raw`, and the caller is the only one who has it.
-        let block = unsafe { Box::from_raw(block) };
         // The model checker looks at late accesses, so the memory must still be there.
         if cfg!(hyperia_loom) {
-            core::mem::forget(block);
+            return;
         }
+        // SAFETY: the caller is the only one who has it, and `new` has noted where its memory begins. Nothing in it has
+        // a drop.
+        unsafe { aligned::free::<Self>((*block).start) };
     }
 
     /// Moves `value` into a slot and hands it to the consumers. The caller must not touch the block

@@ -4,6 +4,7 @@ use super::UnboundedQueue;
 use super::block::{Block, LAST};
 use super::position::{self, CLOSED, LOOKER};
 use crate::PopError;
+use crate::backoff::Backoff;
 use crate::primitive::Ordering::*;
 
 impl<T> UnboundedQueue<T> {
@@ -23,6 +24,7 @@ impl<T> UnboundedQueue<T> {
     #[inline]
     pub fn pop(&self) -> Result<T, PopError> {
         let mut head = self.head.enter();
+        let mut backoff = Backoff::new();
         loop {
             let (block, index) = (position::head_block(head), position::head_index(head));
             // SAFETY: this thread is counted in `head` for this block (invariant 4).
@@ -46,7 +48,10 @@ impl<T> UnboundedQueue<T> {
             {
                 // SAFETY: the exchange claimed this slot, which is ready (invariants 1 and 6).
                 Ok(_) => return Ok(unsafe { Block::vacate(block, index) }),
-                Err(now) => head = self.head.follow(head, now),
+                Err(now) => {
+                    backoff = backoff.spin();
+                    head = self.head.follow(head, now);
+                }
             }
         }
     }

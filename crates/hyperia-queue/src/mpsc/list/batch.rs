@@ -10,6 +10,7 @@ use core::ptr;
 
 use super::super::block::{Block, SLOTS};
 use super::{Head, List, block, index, is_closed, position};
+use crate::backoff::Backoff;
 use crate::primitive::Ordering::*;
 use crate::{PopError, PushError};
 
@@ -61,6 +62,7 @@ impl<T> List<T> {
         // ORDERING: Acquire for the answer `Closed`, as in `push_slow`; it pairs with the Release
         // in `close`.
         let mut tail = self.tail.load(Acquire);
+        let mut backoff = Backoff::new();
         let (mut crossings, surplus) = loop {
             if is_closed(tail) {
                 self.put_all(first);
@@ -92,7 +94,10 @@ impl<T> List<T> {
             // installed here. On failure Acquire for the answer `Closed`.
             match self.tail.compare_exchange_weak(tail, next, AcqRel, Acquire) {
                 Ok(_) => break (crossings, surplus),
-                Err(now) => tail = now,
+                Err(now) => {
+                    tail = now;
+                    backoff = backoff.spin();
+                }
             }
         };
 

@@ -2,6 +2,7 @@
 
 use super::{CLOSED, ONE, RESERVED, RESERVED_MASK, Ring, position};
 use crate::PushError;
+use crate::backoff::Backoff;
 use crate::primitive::Ordering::*;
 
 impl<T> Ring<T> {
@@ -53,6 +54,7 @@ impl<T> Ring<T> {
         // ORDERING: Acquire pairs with the Release of all who moved the end on, in `claim`: there is room at `tail`
         // because one of them saw it. And with the Release in `close`, for the answer `Closed`.
         let mut tail = self.tail.word.load(Acquire);
+        let mut backoff = Backoff::new();
         loop {
             if tail & CLOSED != 0 {
                 return Err(PushError::Closed(value));
@@ -68,7 +70,10 @@ impl<T> Ring<T> {
                 .compare_exchange_weak(tail, next, Relaxed, Acquire)
             {
                 Ok(_) => break,
-                Err(now) => tail = now,
+                Err(now) => {
+                    tail = now;
+                    backoff = backoff.spin();
+                }
             }
         }
         let seen = look();

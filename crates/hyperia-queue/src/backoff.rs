@@ -1,0 +1,39 @@
+//! Giving way to a thread that has claimed first.
+//!
+//! Threads that claim places at the same word take its cache line from each other. If each tries again at once, the line
+//! travels for each claim, and for each claim that fails: two producers on two processors took 22 to 33 ns for a push. So
+//! who fails spins, twice as long each time, and **then tries with the word that it saw before it did**. If the other one
+//! has gone on meanwhile, that fails as well, and it spins for longer. So one thread makes many claims in a row, on a line
+//! that it has, before the other is back: 5 ns for a push. To look again first would save that failure, and cost the row.
+//!
+//! It bounds what a collision costs, not how often one thread is overtaken.
+
+use crate::primitive::spin_loop;
+
+/// How many hints a thread spins for at most, after one collision: a few microseconds.
+const SPINS_MAX: u32 = 64;
+
+/// How long to spin after the next collision of one claim.
+#[derive(Clone, Copy)]
+pub(crate) struct Backoff {
+    spins: u32,
+}
+
+impl Backoff {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self { spins: 1 }
+    }
+
+    /// Spins, and tells how long to do it the next time. (By value, so that it costs nothing where nobody collides.)
+    #[cold]
+    #[must_use]
+    pub(crate) fn spin(self) -> Self {
+        for _ in 0..self.spins {
+            spin_loop();
+        }
+        Self {
+            spins: (self.spins * 2).min(SPINS_MAX),
+        }
+    }
+}
