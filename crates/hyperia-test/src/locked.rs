@@ -24,6 +24,12 @@ mod step;
 /// The variable that says that a count would be one of instrumented code.
 const INSTRUMENTED: &str = "HYPERIA_INSTRUMENTED_ATOMICS";
 
+/// Whether the atomic operations of this build are instrumented, as those under ThreadSanitizer are.
+#[must_use]
+pub fn is_instrumented() -> bool {
+    std::env::var_os(INSTRUMENTED).is_some()
+}
+
 /// Runs `operation` a few times to warm up, then once for the count, in a child process: nothing of what it
 /// changes is seen here.
 ///
@@ -38,7 +44,7 @@ pub fn count(operation: impl Fn()) -> Option<u64> {
     let counted: Result<u64, &str> = Err("not x86-64 Linux").inspect_err(|_| operation());
     match counted {
         // It has run all the same, with what it asserts itself.
-        Ok(_) if std::env::var_os(INSTRUMENTED).is_some() => {
+        Ok(_) if is_instrumented() => {
             println!("skipped: counting locked instructions (instrumented build)");
             None
         }
