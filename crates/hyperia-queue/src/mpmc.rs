@@ -231,10 +231,12 @@ impl<T> Queue<T> {
                     }
                 }
             } else {
-                match self.push_nothing(tail) {
-                    Ok(now) => tail = now,
-                    Err(error) => return Err(error.with(value)),
+                if let Err(error) = self.push_nothing(tail) {
+                    return Err(error.with(value));
                 }
+                backoff = backoff.spin();
+                // ORDERING: Relaxed, a guess as above.
+                tail = self.tail.load(Relaxed);
             }
         }
     }
@@ -289,10 +291,10 @@ impl<T> Queue<T> {
                     }
                 }
             } else {
-                match self.pop_nothing(head) {
-                    Ok(now) => head = now,
-                    Err(error) => return Err(error),
-                }
+                self.pop_nothing(head)?;
+                backoff = backoff.spin();
+                // ORDERING: Relaxed, a guess as above.
+                head = self.head.load(Relaxed);
             }
         }
     }
@@ -381,12 +383,12 @@ impl<T> Queue<T> {
         position.wrapping_add(self.mask).wrapping_add(1)
     }
 
-    /// What to do when the slot at `tail` is not free: go on from another position, or give up.
+    /// What to do when the slot at `tail` is not free: go on from another position, where there is one, or give up.
     ///
     /// A closed `tail` always ends here: its lowest bit is set, and the slot of a position that was
     /// never claimed does not have that stamp.
     #[cold]
-    fn push_nothing(&self, tail: usize) -> Result<usize, PushError<()>> {
+    fn push_nothing(&self, tail: usize) -> Result<(), PushError<()>> {
         // ORDERING: Acquire pairs with the Release in `close`: who is told `Closed` knows what the
         // closer did before.
         let now = self.tail.load(Acquire);
@@ -396,17 +398,16 @@ impl<T> Queue<T> {
             // So the stamp was not of a later lap.
             Err(PushError::Full(()))
         } else {
-            Ok(now)
+            Ok(())
         }
     }
 
-    /// What to do when nothing is ready at `head`: go on from another position, or give up.
+    /// What to do when nothing is ready at `head`: go on from another position, where there is one, or give up.
     #[cold]
-    fn pop_nothing(&self, head: usize) -> Result<usize, PopError> {
+    fn pop_nothing(&self, head: usize) -> Result<(), PopError> {
         // ORDERING: Relaxed; the same position again says that the stamp was not of a later lap.
-        let now = self.head.load(Relaxed);
-        if now != head {
-            return Ok(now);
+        if self.head.load(Relaxed) != head {
+            return Ok(());
         }
         // ORDERING: Relaxed, the hint; `tail` decides.
         if !self.may_be_closed.load(Relaxed) {

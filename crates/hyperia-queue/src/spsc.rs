@@ -142,12 +142,14 @@ fn starting_at<T>(capacity: usize, start: usize) -> (Producer<T>, Consumer<T>) {
 /// A place for one value.
 type Slot<T> = UnsafeCell<MaybeUninit<T>>;
 
-/// What both ends reach.
+/// What both ends reach, in this order: processors that fetch the lines behind `tail` ahead of time find what never
+/// changes there, and do not take `head` from the consumer.
+#[repr(C)]
 struct Shared<T> {
-    /// Stored by the producer.
-    tail: Padded<AtomicUsize>,
     /// Stored by the consumer.
     head: Padded<AtomicUsize>,
+    /// Stored by the producer.
+    tail: Padded<AtomicUsize>,
     /// `ENDED`, `REFUSED`. Every push looks at it, so it stands beside what never changes: on the line of
     /// `tail` each look would wait until a consumer that polls gives the line back.
     closed: AtomicUsize,

@@ -56,7 +56,10 @@ impl<T> Queue<T> {
         let count = loop {
             let count = self.count_ready(tail, 0, values.len());
             if count == 0 {
-                tail = self.push_nothing(tail)?;
+                self.push_nothing(tail)?;
+                backoff = backoff.spin();
+                // ORDERING: Relaxed, a guess as above.
+                tail = self.tail.load(Relaxed);
                 continue;
             }
             let end = self.advance(tail, count);
@@ -130,7 +133,10 @@ impl<T> Queue<T> {
         let count = loop {
             let count = self.count_ready(head, FULL, limit);
             if count == 0 {
-                head = self.pop_nothing(head)?;
+                self.pop_nothing(head)?;
+                backoff = backoff.spin();
+                // ORDERING: Relaxed, a guess as above.
+                head = self.head.load(Relaxed);
                 continue;
             }
             values.reserve(count);
