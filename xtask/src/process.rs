@@ -16,6 +16,8 @@ pub(crate) enum End {
     Failure(String),
     /// It was killed at its deadline.
     Deadline(Duration),
+    /// It was killed after a line that told enough.
+    Stopped,
 }
 
 /// What a command said, and how it ended.
@@ -38,6 +40,7 @@ impl Outcome {
             End::Success => "succeeded".to_owned(),
             End::Failure(how) => how.clone(),
             End::Deadline(limit) => format!("was killed after {} s", limit.as_secs()),
+            End::Stopped => "was stopped".to_owned(),
         };
         let said = [last_lines(&self.stderr, 80), last_lines(&self.stdout, 120)].concat();
         format!("{what}: {end}\n{said}")
@@ -75,12 +78,21 @@ fn is_noise(line: &str) -> bool {
 
 /// Runs `command` to its end, or kills it at the deadline.
 pub(crate) fn run(command: &mut Command, deadline: Duration) -> Outcome {
-    run_watched(command, deadline, |_| String::new())
+    run_watched(command, deadline, |_| false, |_| String::new())
+}
+
+/// [`run`] that kills the command after the first line for which `is_enough` is true.
+pub(crate) fn run_until(
+    command: &mut Command,
+    deadline: Duration,
+    is_enough: impl Fn(&str) -> bool,
+) -> Outcome {
+    run_watched(command, deadline, is_enough, |_| String::new())
 }
 
 /// [`run`] that, where there is a debugger, ends what a hanging process said with where it hangs.
 pub(crate) fn run_with_stacks(command: &mut Command, deadline: Duration) -> Outcome {
-    run_watched(command, deadline, stacks)
+    run_watched(command, deadline, |_| false, stacks)
 }
 
 /// The stack of each thread of `child`; nothing without gdb, or where it may not look.
@@ -106,7 +118,7 @@ fn stacks(child: &Child) -> String {
 
 /// [`run`] for a command that runs others, which must end with it: it gets a process group.
 pub(crate) fn run_group(command: &mut Command, deadline: Duration) -> Outcome {
-    run_watched(command.process_group(0), deadline, |child| {
+    let kill = |child: &Child| {
         // The group has the child's number. Where there is no `kill`, the child alone must do.
         let group = format!("-{}", child.id());
         let _ = Command::new("kill")
@@ -114,10 +126,16 @@ pub(crate) fn run_group(command: &mut Command, deadline: Duration) -> Outcome {
             .stderr(Stdio::null())
             .status();
         String::new()
-    })
+    };
+    run_watched(command.process_group(0), deadline, |_| false, kill)
 }
 
-fn run_watched(command: &mut Command, limit: Duration, kill: impl Fn(&Child) -> String) -> Outcome {
+fn run_watched(
+    command: &mut Command,
+    limit: Duration,
+    is_enough: impl Fn(&str) -> bool,
+    kill: impl Fn(&Child) -> String,
+) -> Outcome {
     let start = Instant::now();
     command
         .stdin(Stdio::null())
@@ -141,6 +159,7 @@ fn run_watched(command: &mut Command, limit: Duration, kill: impl Fn(&Child) -> 
     let mut said = [String::new(), String::new()];
     let mut status = None;
     let mut deadline = start + limit;
+    let mut is_stopped = false;
     let end = loop {
         if status.is_none() {
             status = child.try_wait().ok().flatten();
@@ -150,13 +169,16 @@ fn run_watched(command: &mut Command, limit: Duration, kill: impl Fn(&Child) -> 
             }
         }
         match lines.recv_timeout(Duration::from_millis(20)) {
-            Ok((stream, line)) => said[stream] += &line,
+            Ok((stream, line)) => {
+                is_stopped |= is_enough(&line);
+                said[stream] += &line;
+            }
             Err(RecvTimeoutError::Disconnected) if status.is_some() => break false,
             // The pipes are closed, the status is about to be there.
             Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(1)),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if Instant::now() >= deadline {
+        if is_stopped || Instant::now() >= deadline {
             break status.is_none();
         }
     };
@@ -175,6 +197,7 @@ fn run_watched(command: &mut Command, limit: Duration, kill: impl Fn(&Child) -> 
     let end = match status {
         Some(status) if status.success() => End::Success,
         Some(status) => End::Failure(format!("failed ({status})")),
+        None if is_stopped => End::Stopped,
         None => End::Deadline(limit),
     };
     let [stdout, stderr] = said;
@@ -239,6 +262,18 @@ mod tests {
         let outcome = run_group(&mut shell("echo before; sleep 600; echo after"), limit);
         assert_eq!(outcome.end, End::Deadline(limit));
         assert_eq!(outcome.stdout, "before\n");
+        assert!(outcome.time < LONG);
+    }
+
+    #[test]
+    fn a_line_can_be_enough() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; echo two; exec sleep 600"]);
+        let outcome = run_until(&mut command, LONG, |line| line == "two\n");
+        assert_eq!(
+            (outcome.end, outcome.stdout.as_str()),
+            (End::Stopped, "one\ntwo\n")
+        );
         assert!(outcome.time < LONG);
     }
 

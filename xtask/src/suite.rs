@@ -93,13 +93,36 @@ pub(crate) fn run(
     environment: &[(&str, &str)],
     limit: Duration,
 ) -> Ran {
+    let mut command = command(binary, args, environment);
+    let outcome = process::run_with_stacks(&mut command, limit);
+    verdict(binary, outcome)
+}
+
+/// [`run`] that stops at the first test that fails.
+pub(crate) fn run_to_first_failure(
+    binary: &Binary,
+    args: &[&str],
+    environment: &[(&str, &str)],
+    limit: Duration,
+) -> Ran {
+    let mut command = command(binary, args, environment);
+    let is_failure = |line: &str| line.starts_with("test ") && line.ends_with(" ... FAILED\n");
+    let outcome = process::run_until(&mut command, limit, is_failure);
+    verdict(binary, outcome)
+}
+
+fn command(binary: &Binary, args: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(&binary.path);
     command.envs(environment.iter().copied());
     command
         .args(args)
         .current_dir(&binary.folder)
         .env("CARGO_MANIFEST_DIR", &binary.folder);
-    let outcome = process::run_with_stacks(&mut command, limit);
+    command
+}
+
+/// What the run of `binary` came to.
+fn verdict(binary: &Binary, outcome: Outcome) -> Ran {
     let mut tally = Tally::read(&outcome.stdout);
     if let End::Deadline(limit) = outcome.end {
         let mut list = Command::new(&binary.path);

@@ -3,6 +3,7 @@ mod fuzz;
 mod mutate;
 mod sanitize;
 mod seeds;
+mod trial;
 
 use crate::arguments::Arguments;
 use crate::report::{Report, Tally};

@@ -1,36 +1,61 @@
-//! Ordering mutation: every ordering is weakened to Relaxed, and every fence taken out, one at a
-//! time, in a copy of the workspace; a model or a test must notice. What survives is either stronger
-//! than it needs to be, or nothing tests it.
+//! Ordering mutation: every ordering is weakened by one step, and every fence taken out or weakened, one at a time; a
+//! model, a schedule or a test must notice. What survives is either stronger than it needs to be, or nothing tests it.
+//!
+//! A crate is built once, in a copy of the workspace, with every ordering in a call that looks up in the environment
+//! whether it is the one to weaken ([`RUNTIME`]): so a mutant costs what its tests cost until one fails.
+use super::trial::{Trial, copy_of, words_of};
 use crate::arguments::Arguments;
 use crate::report::Tally;
-use crate::suite;
-use crate::test_all::models::{has_models, has_schedules, loom_cargo, shuttle_cargo, targets};
+use crate::test_all::models::has_models;
 use crate::tidy::source::{Source, import_ranges, is_word, line_of, words};
 use crate::workspace::{Package, Workspace};
-use std::io;
 use std::path::Path;
-use std::time::Duration;
 
-/// A mutant may hang instead of failing; ordinary runs take seconds.
-const DEADLINE: Duration = Duration::from_secs(240);
-const STRONGER: [&str; 4] = ["Acquire", "Release", "AcqRel", "SeqCst"];
-const FENCES: [&str; 3] = ["fence", "fence_light", "fence_heavy"];
+const ORDERINGS: [&str; 4] = ["Acquire", "Release", "AcqRel", "SeqCst"];
+const FENCES: [&str; 4] = ["fence", "fence_light", "fence_heavy", "fence_after_rmw"];
 
-/// One change to one file.
+/// The variable with the number of the mutant.
+const VARIABLE: &str = "HYPERIA_MUTANT";
+
+/// What the calls call; it goes into the crate's lib.rs.
+const RUNTIME: &str = r#"
+#[allow(clippy::all, unused)]
+pub(crate) mod mutant {
+    extern crate std;
+    use core::sync::atomic::Ordering;
+    fn number() -> u32 {
+        static NUMBER: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+        let read = || Some(std::env::var("HYPERIA_MUTANT").ok()?.parse().unwrap());
+        *NUMBER.get_or_init(|| read().unwrap_or(u32::MAX))
+    }
+    #[inline(never)]
+    pub(crate) fn is(this: u32) -> bool {
+        number() == this
+    }
+    pub(crate) fn ordering(usual: Ordering, weaker: &[(u32, Ordering)]) -> Ordering {
+        weaker.iter().find(|one| is(one.0)).map_or(usual, |one| one.1)
+    }
+}
+"#;
+
+/// A place of the product code that can be weaker.
 #[derive(Debug, PartialEq, Eq)]
-struct Mutation {
+struct Site {
     line: usize,
     from: usize,
     to: usize,
-    with: &'static str,
+    /// Each what it is to be, `None` for a fence that is not there.
+    weaker: Vec<Option<&'static str>>,
+    /// What it is, for the report.
     what: String,
 }
 
-/// What became of a mutant.
-pub(super) enum Fate {
-    Killed(String),
-    Survived,
-    Unbuilt(String),
+/// One of the changes.
+struct Mutant {
+    number: usize,
+    /// In the package's src.
+    file: String,
+    what: String,
 }
 
 /// Mutates the crates that have models.
@@ -43,92 +68,181 @@ pub(super) fn mutate(workspace: &Workspace, arguments: &Arguments, tally: &mut T
         if !package.has_loom || !has_models(package) || !arguments.wants_crate(&package.name) {
             continue;
         }
-        let (mut killed, mut all) = (0, 0);
-        for path in package.rust_files("src") {
-            let Ok(source) = Source::read(&path, &workspace.root, package) else {
+        let ready = prepare(workspace, &copy, package).and_then(|mutants| {
+            let mut trial = Trial::build(&copy, package)?;
+            trial.control()?;
+            Ok((mutants, trial))
+        });
+        let (mutants, trial) = match ready {
+            Ok(ready) => ready,
+            Err(why) => {
+                tally.fail(format!("{}: {why}", package.name));
                 continue;
-            };
-            let target = copy.root.join(&source.name);
-            for mutation in mutations(&source) {
-                let Mutation { from, to, with, .. } = mutation;
-                let text = [&source.text[..from], with, &source.text[to..]].concat();
-                let fate = match std::fs::write(&target, text) {
-                    Ok(()) => judge(&copy, package),
-                    Err(error) => Fate::Unbuilt(error.to_string()),
-                };
-                if let Err(error) = std::fs::write(&target, &source.text) {
-                    return tally.fail(format!("cannot restore {}: {error}", target.display()));
+            }
+        };
+        let mut killed = 0;
+        for Mutant { number, file, what } in &mutants {
+            let number = number.to_string();
+            match trial.first_failure(&words_of(file), &[(VARIABLE, &number)]) {
+                Some(by) => {
+                    killed += 1;
+                    tally.pass(1);
+                    tally.say(format!("killed   {file}:{what} (by {by})"));
                 }
-                let site = format!("{}:{}: {}", source.name, mutation.line, mutation.what);
-                all += 1;
-                match fate {
-                    Fate::Killed(by) => {
-                        killed += 1;
-                        tally.pass(1);
-                        tally.say(format!("killed   {site} (by {by})"));
-                    }
-                    Fate::Survived => tally.fail(format!("survived {site}")),
-                    Fate::Unbuilt(why) => tally.fail(format!("not built {site}: {why}")),
-                }
+                None => tally.fail(format!("survived {file}:{what}")),
             }
         }
+        let all = mutants.len();
         tally.say(format!("{}: killed {killed} of {all}", package.name));
     }
 }
 
-/// Every way to weaken one place of the product code.
-fn mutations(source: &Source) -> Vec<Mutation> {
+/// Writes the crate with all its mutants into the copy.
+fn prepare(
+    workspace: &Workspace,
+    copy: &Workspace,
+    package: &Package,
+) -> Result<Vec<Mutant>, String> {
+    let mut mutants = Vec::new();
+    for path in package.rust_files("src") {
+        let said = |error: std::io::Error| format!("{}: {error}", path.display());
+        let source = Source::read(&path, &workspace.root, package).map_err(said)?;
+        let sites = sites(&source);
+        let mut text = with_mutants(&source.text, &sites, mutants.len());
+        let inside = path.strip_prefix(package.root.join("src"));
+        let file = inside.unwrap_or(&path).display().to_string();
+        if file == "lib.rs" {
+            text += RUNTIME;
+        }
+        write_changed(&copy.root.join(&source.name), &text).map_err(said)?;
+        for site in &sites {
+            for weaker in &site.weaker {
+                let to = weaker.map_or("removed".to_owned(), |weaker| format!("-> {weaker}"));
+                mutants.push(Mutant {
+                    number: mutants.len(),
+                    file: file.clone(),
+                    what: format!("{}: {} {to}", site.line, site.what),
+                });
+            }
+        }
+    }
+    Ok(mutants)
+}
+
+fn write_changed(path: &Path, text: &str) -> std::io::Result<()> {
+    if std::fs::read_to_string(path)? == text {
+        return Ok(());
+    }
+    std::fs::write(path, text)
+}
+
+/// `text` with a call at each site, for mutants numbered from `number`.
+fn with_mutants(text: &str, sites: &[Site], mut number: usize) -> String {
+    let mut out = String::new();
+    let mut at = 0;
+    for site in sites {
+        let usual = &text[site.from..site.to];
+        out += &text[at..site.from];
+        at = site.to;
+        if site.weaker == [None] {
+            out += &format!("if !crate::mutant::is({number}) {{ {usual} }}");
+        } else {
+            let weaker: String = (number..)
+                .zip(site.weaker.iter().flatten())
+                .map(|(number, weaker)| {
+                    format!("({number}, core::sync::atomic::Ordering::{weaker}), ")
+                })
+                .collect();
+            out += &format!("crate::mutant::ordering({usual}, &[{weaker}])");
+        }
+        number += site.weaker.len();
+    }
+    out + &text[at..]
+}
+
+/// Every place that can be weaker.
+fn sites(source: &Source) -> Vec<Site> {
     let code = &source.product;
     let imports = import_ranges(code);
     let is_import = |at| imports.iter().any(|import| import.contains(&at));
     let mut found = Vec::new();
+    // What a fence that is taken out would say anyway.
+    let mut taken_out = Vec::new();
     for name in FENCES {
-        for from in words(code, name) {
+        for at in words(code, name) {
             // Calls only, no definitions.
-            let is_call = code[from + name.len()..].starts_with('(');
-            if !is_call || code[..from].ends_with("fn ") || is_import(from) {
+            let is_call = code[at + name.len()..].starts_with('(');
+            if !is_call || code[..at].ends_with("fn ") || is_import(at) {
                 continue;
             }
-            let Some(length) = code[from..].find(')') else {
+            let Some(length) = code[at..].find(')') else {
                 continue;
             };
-            let what = format!("{} removed", &code[from..=from + length]);
-            found.push((from, from + length + 1, "()", what));
-        }
-    }
-    let fences: Vec<_> = found.iter().map(|&(from, to, ..)| (from, to)).collect();
-    for ordering in STRONGER {
-        for from in words(code, ordering) {
-            let in_fence = fences
-                .iter()
-                .any(|&(start, end)| (start..end).contains(&from));
-            // `Ordering::Acquire` is replaced by its last segment, like the bare name.
-            let is_path = code[from + ordering.len()..].starts_with("::");
-            if !in_fence && !is_import(from) && !is_path {
-                found.push((
-                    from,
-                    from + ordering.len(),
-                    "Relaxed",
-                    operation(code, from, ordering),
-                ));
+            let (from, to) = (path_start(code, at), at + length + 1);
+            let call = &code[at..to];
+            // A stronger fence is weakened below, where its ordering stands.
+            if call.contains("SeqCst") || call.contains("AcqRel") {
+                continue;
             }
+            taken_out.push(from..to);
+            found.push(Site {
+                line: line_of(code, from),
+                from,
+                to,
+                weaker: vec![None],
+                what: call.to_owned(),
+            });
         }
     }
-    found.sort_by_key(|&(from, ..)| from);
+    for ordering in ORDERINGS {
+        for at in words(code, ordering) {
+            let is_fence = taken_out.iter().any(|fence| fence.contains(&at));
+            let is_path = code[at + ordering.len()..].starts_with("::");
+            if is_fence || is_import(at) || is_path {
+                continue;
+            }
+            let operation = operation(code, at);
+            // It makes no difference in a model, and in a test only if the compiler happens to move something.
+            if operation == "compiler_fence" {
+                continue;
+            }
+            found.push(Site {
+                line: line_of(code, at),
+                from: path_start(code, at),
+                to: at + ordering.len(),
+                weaker: weaker(ordering, operation).map(Some).collect(),
+                what: format!("{operation} {ordering}"),
+            });
+        }
+    }
+    found.sort_by_key(|site| site.from);
     found
-        .into_iter()
-        .map(|(from, to, with, what)| Mutation {
-            line: line_of(code, from),
-            from,
-            to,
-            with,
-            what,
-        })
-        .collect()
 }
 
-/// `compare_exchange Acquire -> Relaxed`: the method whose argument the ordering is.
-fn operation(code: &str, at: usize, ordering: &str) -> String {
+/// The orderings one step below.
+fn weaker(ordering: &str, operation: &str) -> impl Iterator<Item = &'static str> + use<> {
+    let weaker: &[_] = match (ordering, operation) {
+        ("SeqCst", "load") => &["Acquire"],
+        ("SeqCst", "store") => &["Release"],
+        ("SeqCst", _) => &["AcqRel"],
+        ("AcqRel", _) => &["Acquire", "Release"],
+        _ => &["Relaxed"],
+    };
+    weaker.iter().copied()
+}
+
+/// Where the path begins whose last segment stands at `at`.
+fn path_start(code: &str, at: usize) -> usize {
+    let is_path = |byte: &u8| is_word(*byte) || *byte == b':';
+    at - code.as_bytes()[..at]
+        .iter()
+        .rev()
+        .take_while(|byte| is_path(byte))
+        .count()
+}
+
+/// The method, or function, whose argument stands at `at`.
+fn operation(code: &str, at: usize) -> &str {
     let mut depth = 0;
     let open = code[..at].char_indices().rev().find(|(_, c)| {
         match c {
@@ -140,86 +254,10 @@ fn operation(code: &str, at: usize, ordering: &str) -> String {
         false
     });
     let before = open.map_or("", |(open, _)| &code[..open]);
-    let name = before
+    before
         .rsplit(|c: char| !(c.is_ascii() && is_word(c as u8)))
         .next()
-        .unwrap_or_default();
-    format!("{name} {ordering} -> Relaxed")
-}
-
-/// Runs the models, the schedules and the tests of a crate in the copy, until one fails.
-pub(super) fn judge(copy: &Workspace, package: &Package) -> Fate {
-    let name = package.name.as_str();
-    let mut models = loom_cargo(copy, &["test", "--release", "-p", name]);
-    models.args(targets(package));
-    let mut tests = copy.cargo(&["test", "--lib", "--tests", "-p", name]);
-    tests.env("CARGO_TARGET_DIR", &copy.target);
-    let mut schedules = shuttle_cargo(copy, &["test", "--release", "-p", name]);
-    schedules.args(["--test", "shuttle"]);
-    let schedules = has_schedules(package).then_some(&mut schedules);
-    for command in [&mut models]
-        .into_iter()
-        .chain(schedules)
-        .chain([&mut tests])
-    {
-        let binaries = match suite::build(command) {
-            Ok(binaries) => binaries,
-            Err(why) => return Fate::Unbuilt(why),
-        };
-        for binary in binaries {
-            let ran = suite::run(&binary, &[], &[], DEADLINE);
-            if let Some(failure) = ran.failures.first() {
-                return Fate::Killed(format!("{}: {failure}", binary.label));
-            }
-        }
-    }
-    Fate::Survived
-}
-
-/// Makes the copy, with a target folder of its own.
-pub(super) fn copy_of(workspace: &Workspace) -> Result<Workspace, String> {
-    let folder = workspace.target.join("mutate");
-    let copy = Workspace {
-        root: folder.join("tree"),
-        target: folder.join("build"),
-        ..workspace.clone()
-    };
-    match copy_workspace(&workspace.root, &copy.root) {
-        Ok(()) => Ok(copy),
-        Err(error) => Err(format!(
-            "cannot copy the workspace to {}: {error}",
-            copy.root.display()
-        )),
-    }
-}
-
-/// Copies what cargo needs; files that are the same stay, so that they need not be built again.
-fn copy_workspace(from: &Path, to: &Path) -> io::Result<()> {
-    for name in ["crates", "examples", "xtask"] {
-        // What was deleted since the last copy must not be built.
-        match std::fs::remove_dir_all(to.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => copy_folder(&from.join(name), &to.join(name))?,
-        }
-    }
-    for name in ["Cargo.toml", "Cargo.lock", "README.md"] {
-        std::fs::copy(from.join(name), to.join(name))?;
-    }
-    Ok(())
-}
-
-fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type()?.is_dir() {
-            copy_folder(&from, &to)?;
-        } else {
-            std::fs::copy(&from, &to)?;
-        }
-    }
-    Ok(())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -227,35 +265,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_ordering_and_every_fence_is_a_mutation() {
+    fn every_ordering_and_every_fence_is_weakened_by_one_step() {
         let source = Source::sample(
             "use crate::primitive::Ordering::{self, Acquire, Release};\n\
              fn f() {\n    // Acquire in a comment\n    if x.compare_exchange(a(b), c, AcqRel, Acquire).is_ok() {\n\
-                     y.store(1, Release);\n    }\n    fence(SeqCst);\n    z.load(Relaxed);\n\
-                 fence_heavy();\n}\nfn fence_light() {}\n",
+                     y.store(1, Ordering::Release);\n    }\n    fence(SeqCst);\n    z.load(Relaxed);\n\
+                 fence_heavy();\n    x.load(SeqCst);\n    fence(Acquire);\n}\nfn fence_light() {}\n",
         );
-        let what: Vec<_> = mutations(&source)
+        let what: Vec<_> = sites(&source)
             .into_iter()
-            .map(|one| (one.line, one.what))
+            .map(|site| (site.line, site.what, site.weaker))
             .collect();
         let expected = [
-            (4, "compare_exchange AcqRel -> Relaxed"),
-            (4, "compare_exchange Acquire -> Relaxed"),
-            (5, "store Release -> Relaxed"),
-            (7, "fence(SeqCst) removed"),
-            (9, "fence_heavy() removed"),
+            (
+                4,
+                "compare_exchange AcqRel",
+                vec![Some("Acquire"), Some("Release")],
+            ),
+            (4, "compare_exchange Acquire", vec![Some("Relaxed")]),
+            (5, "store Release", vec![Some("Relaxed")]),
+            (7, "fence SeqCst", vec![Some("AcqRel")]),
+            (9, "fence_heavy()", vec![None]),
+            (10, "load SeqCst", vec![Some("Acquire")]),
+            (11, "fence(Acquire)", vec![None]),
         ];
-        assert_eq!(what, expected.map(|(line, what)| (line, what.to_owned())));
+        let expected = expected.map(|(line, what, weaker)| (line, what.to_owned(), weaker));
+        assert_eq!(what, expected);
     }
 
     #[test]
-    fn a_mutation_changes_its_place_and_nothing_else() {
-        let source = Source::sample("fn f() { x.load(Acquire); /* é */ y.load(Acquire); }\n");
-        let Mutation { from, to, with, .. } = mutations(&source).remove(1);
-        let text = [&source.text[..from], with, &source.text[to..]].concat();
+    fn mutants_stand_in_calls_and_nothing_else_changes() {
+        let source = Source::sample(
+            "fn f() { x.load(Acquire); /* é */ y.swap(1, Ordering::AcqRel); fence_light(); }\n",
+        );
+        let text = with_mutants(&source.text, &sites(&source), 7);
         assert_eq!(
             text,
-            "fn f() { x.load(Acquire); /* é */ y.load(Relaxed); }\n"
+            "fn f() { x.load(crate::mutant::ordering(Acquire, &[(7, core::sync::atomic::Ordering::Relaxed), ])); \
+             /* é */ y.swap(1, crate::mutant::ordering(Ordering::AcqRel, &[(8, \
+             core::sync::atomic::Ordering::Acquire), (9, core::sync::atomic::Ordering::Release), ])); \
+             if !crate::mutant::is(10) { fence_light() }; }\n"
         );
+    }
+
+    #[test]
+    fn the_variable_is_the_one_that_is_read() {
+        assert!(RUNTIME.contains(VARIABLE));
     }
 }

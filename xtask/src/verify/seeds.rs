@@ -1,6 +1,6 @@
 //! Known kinds of bugs, put in one at a time in a copy of the workspace: a model, a schedule or a test of the crate must
 //! notice. What `mutate` does to orderings, this does to what the code does.
-use super::mutate::{Fate, copy_of, judge};
+use super::trial::{Trial, copy_of, words_of};
 use crate::arguments::Arguments;
 use crate::report::Tally;
 use crate::workspace::Workspace;
@@ -145,32 +145,33 @@ pub(super) fn seeds(workspace: &Workspace, arguments: &Arguments, tally: &mut Ta
             .join(seed.package)
             .join("src")
             .join(seed.file);
-        let fate = match std::fs::read_to_string(&path) {
-            Err(error) => Fate::Unbuilt(format!("{}: {error}", path.display())),
-            Ok(text) if text.matches(seed.from).count() != 1 => Fate::Unbuilt(format!(
-                "`{}` does not stand once in {}",
-                seed.from, seed.file
-            )),
-            Ok(text) => {
-                let bad = text.replace(seed.from, seed.to);
-                let fate = match std::fs::write(&path, bad) {
-                    Ok(()) => judge(&copy, package),
-                    Err(error) => Fate::Unbuilt(error.to_string()),
-                };
-                if let Err(error) = std::fs::write(&path, text) {
-                    return tally.fail(format!("cannot restore {}: {error}", path.display()));
-                }
-                fate
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                tally.fail(format!("{}: {error}", path.display()));
+                continue;
             }
         };
-        match fate {
-            Fate::Killed(by) => {
+        if text.matches(seed.from).count() != 1 {
+            let Seed { from, file, .. } = seed;
+            tally.fail(format!("`{from}` does not stand once in {file}"));
+            continue;
+        }
+        let caught_by = std::fs::write(&path, text.replace(seed.from, seed.to))
+            .map_err(|error| error.to_string())
+            .and_then(|()| Trial::build(&copy, package))
+            .map(|trial| trial.first_failure(&words_of(seed.file), &[]));
+        if let Err(error) = std::fs::write(&path, text) {
+            return tally.fail(format!("cannot restore {}: {error}", path.display()));
+        }
+        match caught_by {
+            Ok(Some(by)) => {
                 caught += 1;
                 tally.pass(1);
                 tally.say(format!("caught   {} (by {by})", seed.kind));
             }
-            Fate::Survived => tally.fail(format!("not caught: {}", seed.kind)),
-            Fate::Unbuilt(why) => tally.fail(format!("not built: {}: {why}", seed.kind)),
+            Ok(None) => tally.fail(format!("not caught: {}", seed.kind)),
+            Err(why) => tally.fail(format!("not built: {}: {why}", seed.kind)),
         }
     }
     tally.say(format!("caught {caught} of {all}"));
