@@ -235,7 +235,7 @@ impl<T> Queue<T> {
                     return Err(error.with(value));
                 }
                 backoff = backoff.spin();
-                // ORDERING: Relaxed, a guess as above.
+                // ORDERING: Relaxed, another guess at `tail`.
                 tail = self.tail.load(Relaxed);
             }
         }
@@ -293,7 +293,7 @@ impl<T> Queue<T> {
             } else {
                 self.pop_nothing(head)?;
                 backoff = backoff.spin();
-                // ORDERING: Relaxed, a guess as above.
+                // ORDERING: Relaxed, another guess at `head`.
                 head = self.head.load(Relaxed);
             }
         }

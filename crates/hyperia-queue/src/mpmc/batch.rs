@@ -58,7 +58,7 @@ impl<T> Queue<T> {
             if count == 0 {
                 self.push_nothing(tail)?;
                 backoff = backoff.spin();
-                // ORDERING: Relaxed, a guess as above.
+                // ORDERING: Relaxed, another guess at `tail`.
                 tail = self.tail.load(Relaxed);
                 continue;
             }
@@ -135,7 +135,7 @@ impl<T> Queue<T> {
             if count == 0 {
                 self.pop_nothing(head)?;
                 backoff = backoff.spin();
-                // ORDERING: Relaxed, a guess as above.
+                // ORDERING: Relaxed, another guess at `head`.
                 head = self.head.load(Relaxed);
                 continue;
             }

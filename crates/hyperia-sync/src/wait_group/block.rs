@@ -34,7 +34,7 @@
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
 //! | token goes → look | `drop_token` | `announce`, `tokens` | what its holder did | `what_token_holders_did_is_seen_by_whoever_finds_none` |
-//! | token goes → notify | `drop_token` | `announce`, `announce_to_waiters` | the same, for `notify_all_if` to carry on | `two_tokens_happen_before_the_end_of_a_wait_that_had_begun` |
+//! | token goes → notify | `drop_token` | `announce`, `announce_to_waiters` | the same, for `notify_all_if` to carry on | `an_announcement_with_an_old_word_carries_what_holders_did`, `an_announcement_that_comes_late_carries_what_holders_did` |
 //! | token, handle, pin → free | `drop_token`, `subtract` | `free` | that they are done with the block | `the_last_one_frees`, `the_group_may_go_while_waits_are_woken` |
 //!
 //! That a last token which sees WAITERS finds the wait in the queue needs no edge of the word: had it taken
@@ -55,8 +55,8 @@ use hyperia_wait::WaitQueue;
 use crate::primitive::AtomicU64;
 use crate::primitive::Ordering::*;
 
-const HANDLE: u64 = 1;
-const WAITERS: u64 = 1 << 1;
+pub(super) const HANDLE: u64 = 1;
+pub(super) const WAITERS: u64 = 1 << 1;
 const TOKEN: u64 = 1 << 2;
 const PIN: u64 = 1 << 40;
 const TOKENS: u64 = PIN - TOKEN;
@@ -170,13 +170,12 @@ impl Block {
 
     /// What `announce` does if somebody may wait and there were no tokens a moment ago, in `word`.
     #[cold]
-    fn announce_to_waiters(&self, mut word: u64) -> bool {
+    pub(super) fn announce_to_waiters(&self, mut word: u64) -> bool {
         self.queue.notify_all_if(|| {
             while word & (TOKENS | WAITERS) == WAITERS {
                 // ORDERING: Acquire pairs with the Release of the tokens that have come and gone meanwhile; what
                 // their holders did goes on to the waits with the notification. On failure the same, for a
-                // caller that is told "none". (No model notices when this is weakened: `announce` has read all but
-                // a token made and dropped since, which takes a third thread, and is too much to explore.)
+                // caller that is told "none".
                 match self
                     .word
                     .compare_exchange(word, word - WAITERS + PIN, Acquire, Acquire)

@@ -16,6 +16,7 @@ use hyperia_wait::block_on;
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use loom::sync::atomic::{AtomicBool, AtomicUsize};
 
+use super::block::{HANDLE, WAITERS};
 use super::{Token, WaitGroup};
 
 std::thread_local! {
@@ -297,5 +298,55 @@ fn an_end_stands_though_a_token_follows() {
             drop(left);
             check_freed(shared);
         },
+    );
+}
+
+/// Catches an announcement that is made with a word of an earlier time, to which the word has come back, and without what
+/// the holder of the token did that brought it back. With every step that leads there it takes four threads; here the one
+/// that announces begins with the old word.
+///
+/// Floor: the end of a token and an announcement: two orders.
+#[test]
+fn an_announcement_with_an_old_word_carries_what_holders_did() {
+    model_roles(
+        "WaitGroup: announcement with an old word | drop of a token that somebody waits for",
+        2,
+        || {
+            let shared = make(1);
+            assert!(!group(&shared).block().join());
+            shared
+        },
+        &[
+            |shared| {
+                // The word has been this before, with tokens that are gone.
+                if group(shared).block().announce_to_waiters(HANDLE | WAITERS) {
+                    assert!(shared.done[0].load(Relaxed));
+                }
+            },
+            end::<0>,
+        ],
+        check_freed,
+    );
+}
+
+/// Catches one that says that there are no tokens without what the holder of the last one did, because somebody else has
+/// announced in between and the token came and went after that.
+///
+/// Floor: as above.
+#[test]
+fn an_announcement_that_comes_late_carries_what_holders_did() {
+    model_roles(
+        "WaitGroup: announcement with an old word | drop of a token that nobody waits for",
+        2,
+        make_one,
+        &[
+            |shared| {
+                if group(shared).block().announce_to_waiters(HANDLE | WAITERS) {
+                    assert!(shared.done[0].load(Relaxed));
+                }
+            },
+            end::<0>,
+        ],
+        check_freed,
     );
 }
