@@ -47,9 +47,9 @@
 //! |---|---|---|---|---|
 //! | fill → empty | `Block::fill` stores `ready` | `Block::count_ready` loads it | the value; with the last slot, `next` | `pushes_and_pops_cross_a_block_boundary` |
 //! | install → claim | the claim of a last slot for a push | every later claim for a push (read-modify-writes in between keep the edge) | the new block, with its slots empty | `two_producers_cross_a_block_boundary` |
-//! | leave → enter | `pop_last`, `pop_run` | `Head::enter` | the block that `head` moved to | `a_pop_finds_nothing_while_others_go_on` |
+//! | leave → enter | `pop_last`, `pop_run` | `Head::enter` | the block that `head` moved to | `a_pop_finds_nothing_while_others_go_on`, `who_enters_a_block_behind_a_batch_sees_its_slots_emptied` |
 //! | look → leave | `Head::give_up` | `pop_last`, `pop_run` | that who is not counted any more looks no more | the same |
-//! | claim → leave | `pop`, `pop_run` | `pop_last`, `pop_run` | that the slot was ready, and so is not empty before it was emptied | `who_leaves_a_block_knows_of_every_slot_that_was_filled` |
+//! | claim → leave | `pop`, `pop_run` | `pop_last`, `pop_run` | that the slot was ready, and so is not empty before it was emptied | `who_leaves_a_block_knows_of_every_slot_that_was_filled`, and the same `…that_a_batch_took` |
 //! | empty → spent | `Block::vacate` | `Block::is_spent` | that the value was moved out | `a_spent_block_comes_back` |
 //! | stray → spent | `Block::stray_leaves` | `Block::is_spent` | that the stray looks no more | `two_batches_are_popped_across_the_end_of_a_block` |
 //! | empty → look | `Block::vacate` | `Block::count_ready` | that `head` moved past the slot | `blocks_that_were_left_are_looked_after` |
@@ -334,18 +334,19 @@ impl<T> UnboundedQueue<T> {
     }
 
     /// How many values there are, those included whose push is under way: exact when no other call is
-    /// under way. Otherwise it is a number of values that there were meanwhile or less, apart from an
-    /// error of 32 for each call that is just going from one block to the next; it is never below 0.
+    /// under way. Otherwise an estimate: what is pushed and popped meanwhile may be counted or not, and each
+    /// call that is just going from one block to the next may add or hide 32. It is never below 0.
     #[must_use]
     pub fn len(&self) -> usize {
-        // What was pushed first and what was popped last, so that nothing is counted that came later.
-        // ORDERING: Acquire, only so that the index is not older than the blocks it belongs to.
-        let reached = self.tail.blocks.load(Acquire);
-        // ORDERING: Acquire, only so that what was popped is not older than what was pushed.
-        let tail = self.tail.word.load(Acquire) & !CLOSED;
-        // ORDERING: Acquire, only so that the blocks are not older than the index in them.
-        let head = position::as_tail(self.head.word.load(Acquire));
-        // ORDERING: Relaxed, the last look, after which nothing is read.
+        // What was pushed first and what was popped last, so that rather less is counted than more.
+        // ORDERING: Relaxed, all of them: looks from which an estimate is made. Who comes after every call finds the last
+        // values of all four.
+        let reached = self.tail.blocks.load(Relaxed);
+        // ORDERING: Relaxed, the second of the looks.
+        let tail = self.tail.word.load(Relaxed) & !CLOSED;
+        // ORDERING: Relaxed, the third of the looks.
+        let head = position::as_tail(self.head.word.load(Relaxed));
+        // ORDERING: Relaxed, the last of the looks.
         let left = self.head.blocks.load(Relaxed);
         let blocks = reached.wrapping_sub(left) as isize;
         let slots = position::tail_index(tail) as isize - position::tail_index(head) as isize;

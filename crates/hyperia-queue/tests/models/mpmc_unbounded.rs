@@ -71,8 +71,17 @@ impl State {
             .map(|counted| self.popped.push(counted.value))
     }
 
+    /// Into a vector that has to grow, for which a call goes away from the queue and comes back.
     fn pop_many(&self, limit: usize) -> Result<usize, PopError> {
-        let mut values = Vec::new();
+        self.pop_many_into(Vec::new(), limit)
+    }
+
+    /// Into a vector that has room.
+    fn pop_many_at_once(&self, limit: usize) -> Result<usize, PopError> {
+        self.pop_many_into(Vec::with_capacity(limit), limit)
+    }
+
+    fn pop_many_into(&self, mut values: Vec<Counted>, limit: usize) -> Result<usize, PopError> {
         let result = self.queue.pop_many(&mut values, limit);
         assert_eq!(values.len(), result.unwrap_or(0));
         values
@@ -210,6 +219,51 @@ fn who_leaves_a_block_knows_of_every_slot_that_was_filled() {
             },
         ],
         |state| state.assert_exactly_once(0),
+    );
+}
+
+/// The same where the slot is popped as a batch, which claims in another place, and the block is left by a pop. Hundreds of
+/// executions.
+#[test]
+fn who_leaves_a_block_knows_of_every_slot_that_a_batch_took() {
+    in_all_placements(
+        "mpmc unbounded a batch that pushes and pops",
+        300,
+        || State::new(0),
+        &[
+            |state: &State| {
+                state.push(10);
+                let _ = state.pop_many_at_once(1);
+            },
+            |state: &State| {
+                state.push(20);
+                let _ = state.pop();
+            },
+        ],
+        |state| state.assert_exactly_once(0),
+    );
+}
+
+/// Edge leave → enter of a batch: a block is left by one, comes back, and is entered by another consumer through the next
+/// batch. Would catch one that sees the block as it was in its first use, and pops what is not there. Tens of
+/// executions: three claims against one pop.
+#[test]
+fn who_enters_a_block_behind_a_batch_sees_its_slots_emptied() {
+    in_all_placements(
+        "mpmc unbounded entered behind a batch",
+        20,
+        || State::new(3),
+        &[
+            |state: &State| {
+                let _ = state.pop_many_at_once(2);
+                state.push(10);
+                let _ = state.pop_many_at_once(2);
+            },
+            |state: &State| {
+                let _ = state.pop();
+            },
+        ],
+        |state| state.assert_exactly_once(3),
     );
 }
 
