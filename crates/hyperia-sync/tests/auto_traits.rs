@@ -164,7 +164,7 @@ fn sizes_of_the_channels_are_as_promised() {
         mpsc::Sender<Nothing>: 8;
         mpsc::Receiver<Nothing>: 16;
         mpsc::SendFuture<'_, Nothing>: 64;
-        mpsc::SendMany<'_, Nothing>: 72;
+        mpsc::SendMany<'_, Nothing>: 64;
         mpsc::Recv<'_, Nothing>: 16;
         mpsc::RecvMany<'_, Nothing>: 32;
         mpsc::Reserve<'_, Nothing>: 56;
@@ -172,9 +172,9 @@ fn sizes_of_the_channels_are_as_promised() {
         mpmc::Sender<Nothing>: 8;
         mpmc::Receiver<Nothing>: 8;
         mpmc::SendFuture<'_, Nothing>: 64;
-        mpmc::SendMany<'_, Nothing>: 72;
-        mpmc::Recv<'_, Nothing>: 64;
-        mpmc::RecvMany<'_, Nothing>: 80;
-        mpmc::RecvStream<'_, Nothing>: 64;
+        mpmc::SendMany<'_, Nothing>: 64;
+        mpmc::Recv<'_, Nothing>: 56;
+        mpmc::RecvMany<'_, Nothing>: 72;
+        mpmc::RecvStream<'_, Nothing>: 56;
     }
 }

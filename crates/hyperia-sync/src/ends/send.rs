@@ -90,20 +90,19 @@ impl<T> FusedFuture for SendFuture<'_, T> {
 /// The future of [`Sender::send_many`](super::Sender::send_many), which says what it does and what dropping it does.
 #[must_use = "futures do nothing unless polled"]
 pub struct SendMany<'a, T> {
-    shared: &'a Shared<T>,
+    /// `None` once the output was returned.
+    shared: Option<&'a Shared<T>>,
     values: &'a mut Vec<T>,
     /// Pinned with the future.
     line: Line<'a>,
-    is_done: bool,
 }
 
 impl<'a, T> SendMany<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>, values: &'a mut Vec<T>) -> Self {
         Self {
-            shared,
+            shared: Some(shared),
             values,
             line: Line::new(),
-            is_done: false,
         }
     }
 }
@@ -117,16 +116,15 @@ impl<T> Future for SendMany<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: `line` is pinned with the future: it is reached through this pin only, and dropped in its place.
         // The others are not pinned.
-        let (shared, values, mut line, is_done) = unsafe {
+        let (place, values, mut line) = unsafe {
             let Self {
                 shared,
                 values,
                 line,
-                is_done,
             } = self.get_unchecked_mut();
-            (&**shared, &mut **values, Pin::new_unchecked(line), is_done)
+            (shared, &mut **values, Pin::new_unchecked(line))
         };
-        assert!(!*is_done, "`SendMany` polled again after it was ready");
+        let shared = place.expect("`SendMany` polled again after it was ready");
         loop {
             let sent = ready!(line.as_mut().poll(
                 &shared.room,
@@ -138,7 +136,7 @@ impl<T> Future for SendMany<'_, T> {
                 }
             ));
             if sent.is_err() || values.is_empty() {
-                *is_done = true;
+                *place = None;
                 return Poll::Ready(sent);
             }
         }
@@ -147,7 +145,7 @@ impl<T> Future for SendMany<'_, T> {
 
 impl<T> FusedFuture for SendMany<'_, T> {
     fn is_terminated(&self) -> bool {
-        self.is_done
+        self.shared.is_none()
     }
 }
 
@@ -167,7 +165,7 @@ impl<T> fmt::Debug for SendMany<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendMany")
             .field("len", &self.values.len())
-            .field("is_terminated", &self.is_done)
+            .field("is_terminated", &self.is_terminated())
             .finish_non_exhaustive()
     }
 }

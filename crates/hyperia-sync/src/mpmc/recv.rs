@@ -13,20 +13,18 @@ use crate::channel::{Attempt, Line};
 
 /// Waits for values, one after the other.
 struct Values<'a, T> {
-    shared: &'a Shared<T>,
+    /// `None` once the output was returned, or nothing will come.
+    shared: Option<&'a Shared<T>>,
     /// Pinned with this.
     line: Line<'a>,
-    /// The output was returned, or nothing will come.
-    is_done: bool,
 }
 
 impl<'a, T> Values<'a, T> {
     #[inline]
     fn new(shared: &'a Shared<T>) -> Self {
         Self {
-            shared,
+            shared: Some(shared),
             line: Line::new(),
-            is_done: false,
         }
     }
 
@@ -37,23 +35,25 @@ impl<'a, T> Values<'a, T> {
         cx: &mut Context<'_>,
         mut pop: impl FnMut(&Shared<T>) -> Result<R, hyperia_queue::PopError>,
     ) -> Poll<Result<R, RecvError>> {
-        // SAFETY: `line` is pinned with this: it is reached through this pin only, and dropped in its place. The others
-        // are not pinned.
-        let (shared, line, is_done) = unsafe {
+        // SAFETY: `line` is pinned with this: it is reached through this pin only, and dropped in its place. The other
+        // is not pinned.
+        let (place, line) = unsafe {
             let this = self.get_unchecked_mut();
-            (
-                this.shared,
-                Pin::new_unchecked(&mut this.line),
-                &mut this.is_done,
-            )
+            (&mut this.shared, Pin::new_unchecked(&mut this.line))
         };
-        assert!(!*is_done, "polled again after it was ready");
+        let shared = place.expect("polled again after it was ready");
         let poll = line.poll(&shared.values, cx, || match pop(shared) {
             Ok(result) => Attempt::Done(Ok(result)),
             Err(error) => shared.after_pop(error),
         });
-        *is_done = poll.is_ready();
+        if poll.is_ready() {
+            *place = None;
+        }
         poll
+    }
+
+    fn is_done(&self) -> bool {
+        self.shared.is_none()
     }
 }
 
@@ -89,7 +89,7 @@ impl<T> Future for Recv<'_, T> {
 
 impl<T> FusedFuture for Recv<'_, T> {
     fn is_terminated(&self) -> bool {
-        self.values.is_done
+        self.values.is_done()
     }
 }
 
@@ -134,7 +134,7 @@ impl<T> Future for RecvMany<'_, T> {
 
 impl<T> FusedFuture for RecvMany<'_, T> {
     fn is_terminated(&self) -> bool {
-        self.values.is_done
+        self.values.is_done()
     }
 }
 
@@ -159,13 +159,13 @@ impl<T> Stream for RecvStream<'_, T> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         // SAFETY: `values` is pinned with the stream, and never moved out.
         let mut values = unsafe { self.map_unchecked_mut(|this| &mut this.values) };
-        if values.is_done {
+        let Some(shared) = values.shared else {
             return Poll::Ready(None);
-        }
+        };
         let poll = values.as_mut().poll_with(cx, Shared::pop);
         if let Poll::Ready(Ok(_)) = poll {
-            // SAFETY: nothing is moved.
-            unsafe { values.get_unchecked_mut() }.is_done = false;
+            // SAFETY: nothing that is pinned is moved.
+            unsafe { values.get_unchecked_mut() }.shared = Some(shared);
         }
         poll.map(Result::ok)
     }
@@ -173,14 +173,14 @@ impl<T> Stream for RecvStream<'_, T> {
 
 impl<T> FusedStream for RecvStream<'_, T> {
     fn is_terminated(&self) -> bool {
-        self.values.is_done
+        self.values.is_done()
     }
 }
 
 impl<T> fmt::Debug for Recv<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recv")
-            .field("is_terminated", &self.values.is_done)
+            .field("is_terminated", &self.values.is_done())
             .finish_non_exhaustive()
     }
 }
@@ -188,7 +188,7 @@ impl<T> fmt::Debug for Recv<'_, T> {
 impl<T> fmt::Debug for RecvMany<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvMany")
-            .field("is_terminated", &self.values.is_done)
+            .field("is_terminated", &self.values.is_done())
             .finish_non_exhaustive()
     }
 }
@@ -196,7 +196,7 @@ impl<T> fmt::Debug for RecvMany<'_, T> {
 impl<T> fmt::Debug for RecvStream<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvStream")
-            .field("is_terminated", &self.values.is_done)
+            .field("is_terminated", &self.values.is_done())
             .finish_non_exhaustive()
     }
 }
