@@ -17,20 +17,38 @@ const FENCES: [&str; 4] = ["fence", "fence_light", "fence_heavy", "fence_after_r
 /// The variable with the number of the mutant.
 const VARIABLE: &str = "HYPERIA_MUTANT";
 
+/// The number of none.
+const NOBODY: &str = "4000000000";
+
 /// What the calls call; it goes into the crate's lib.rs.
 const RUNTIME: &str = r#"
 #[allow(clippy::all, unused)]
 pub(crate) mod mutant {
-    extern crate std;
-    use core::sync::atomic::Ordering;
-    fn number() -> u32 {
-        static NUMBER: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
-        let read = || Some(std::env::var("HYPERIA_MUTANT").ok()?.parse().unwrap());
-        *NUMBER.get_or_init(|| read().unwrap_or(u32::MAX))
+    use core::sync::atomic::{AtomicU64, Ordering};
+    unsafe extern "C" {
+        // Not that of std, which allocates: there are tests that count that.
+        fn getenv(name: *const core::ffi::c_char) -> *const core::ffi::c_char;
+    }
+    #[cold]
+    fn read() -> u32 {
+        // SAFETY: a string that ends, and nobody changes the environment.
+        let value = unsafe { getenv(c"HYPERIA_MUTANT".as_ptr()) };
+        if value.is_null() {
+            return u32::MAX;
+        }
+        // SAFETY: what getenv returns ends.
+        let value = unsafe { core::ffi::CStr::from_ptr(value) };
+        value.to_str().unwrap().parse().unwrap()
     }
     #[inline(never)]
     pub(crate) fn is(this: u32) -> bool {
-        number() == this
+        static NUMBER: AtomicU64 = AtomicU64::new(u64::MAX);
+        let mut number = NUMBER.load(Ordering::Relaxed);
+        if number == u64::MAX {
+            number = u64::from(read());
+            NUMBER.store(number, Ordering::Relaxed);
+        }
+        number == u64::from(this)
     }
     pub(crate) fn ordering(usual: Ordering, weaker: &[(u32, Ordering)]) -> Ordering {
         weaker.iter().find(|one| is(one.0)).map_or(usual, |one| one.1)
@@ -70,7 +88,8 @@ pub(super) fn mutate(workspace: &Workspace, arguments: &Arguments, tally: &mut T
         }
         let ready = prepare(workspace, &copy, package).and_then(|mutants| {
             let mut trial = Trial::build(&copy, package)?;
-            trial.control()?;
+            // With a number, so that it is read here, too.
+            trial.control(&[(VARIABLE, NOBODY)])?;
             Ok((mutants, trial))
         });
         let (mutants, trial) = match ready {

@@ -34,9 +34,9 @@ impl Trial {
     }
 
     /// Runs all as they are, which must pass; from then on a binary that takes much longer hangs.
-    pub(super) fn control(&mut self) -> Result<(), String> {
+    pub(super) fn control(&mut self, environment: &[(&str, &str)]) -> Result<(), String> {
         for (binary, deadline) in &mut self.binaries {
-            let ran = suite::run_to_first_failure(binary, &[], &[], *deadline);
+            let ran = suite::run_to_first_failure(binary, &[], environment, *deadline);
             if let Some(failure) = ran.failures.first() {
                 return Err(format!("without a change, {}: {failure}", binary.label));
             }

@@ -354,10 +354,15 @@ impl<T> Ring<T> {
     /// The slot of a position.
     #[inline(always)]
     fn slot(&self, position: u64) -> &Slot<T> {
-        let index = (position / ONE) as usize & (self.slots.len() - 1);
+        let index = self.index(position);
         debug_assert!(index < self.slots.len());
         // SAFETY: the number of slots is a power of two, so the mask keeps the index below it.
         unsafe { self.slots.get_unchecked(index) }
+    }
+
+    #[inline(always)]
+    fn index(&self, position: u64) -> usize {
+        (position / ONE) as usize & (self.slots.len() - 1)
     }
 
     #[inline(always)]
@@ -443,14 +448,8 @@ impl<T> Ring<T> {
     /// The caller claimed `position`, and what was in its slot before was moved out before that.
     #[inline(always)]
     unsafe fn fill(&self, position: u64, value: T) {
-        let slot = self.slot(position);
-        slot.value.with_mut(|place| {
-            // SAFETY: by the contract nobody else touches the slot before `lap` is stored (invariant 1), and it
-            // holds no value.
-            unsafe { (*place).write(value) };
-        });
-        // ORDERING: Release pairs with the Acquire in `pop`: carries the value.
-        slot.lap.store(self.lap(position), Release);
+        // SAFETY: the contract is the same.
+        unsafe { self.slot(position).fill(self.lap(position), value) };
     }
 
     /// Gives the slots before `head` to the producers.

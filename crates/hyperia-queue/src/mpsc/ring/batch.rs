@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use super::slot::Slot;
 use super::{ONE, Ring, position};
 use crate::primitive::Ordering::*;
 use crate::{PopError, PushError};
@@ -40,12 +41,26 @@ impl<T> Ring<T> {
         let (tail, count) = self.claim(values.len() as u64, ONE)?;
         let seen = look();
         let count = count as usize;
-        let mut at = position(tail);
-        for value in values.drain(..count) {
-            // SAFETY: all these positions were claimed, and `claim` saw room for them. Nothing here panics, so
-            // every one is filled.
-            unsafe { self.fill(at, value) };
-            at = at.wrapping_add(ONE);
+        let rest = values.len() - count;
+        let mut source = values.as_mut_ptr();
+        // SAFETY: no element is claimed to be there; nothing below panics until the length is set again.
+        unsafe { values.set_len(0) };
+        for (slots, lap) in self.runs(position(tail), count) {
+            for slot in slots {
+                // SAFETY: `source` goes through the first `count` elements of the vector's old length, each of
+                // which is read once; the slots are those of the positions that were claimed, and `claim` saw room for
+                // them.
+                unsafe {
+                    slot.fill(lap, source.read());
+                    source = source.add(1);
+                }
+            }
+        }
+        // SAFETY: `source` is now behind those `count`; the `rest` that were not read are moved to the front, within
+        // the vector's allocation.
+        unsafe {
+            values.as_mut_ptr().copy_from(source, rest);
+            values.set_len(rest);
         }
         Ok((count, seen))
     }
@@ -66,22 +81,52 @@ impl<T> Ring<T> {
         }
         // ORDERING: Relaxed, the consumer's own.
         let head = self.head.load(Relaxed);
-        let positions = || (0..self.slots.len() as u64).map(|n| head.wrapping_add(n * ONE));
-        let is_full = |&at: &u64| {
-            // ORDERING: Acquire pairs with the Release in `fill`: the value is there before it is read.
-            self.slot(at).lap.load(Acquire) == self.lap(at)
-        };
-        let count = positions().take(limit).take_while(is_full).count();
+        let count = self.count_ready(head, limit);
         if count == 0 {
             return Err(self.pop_nothing(head));
         }
         values.reserve(count);
-        // There is room, so this neither allocates nor panics.
-        values.extend(positions().take(count).map(|at| {
-            // SAFETY: the slot was found full, and is read once: `head` moves past it below.
-            unsafe { self.slot(at).take() }
-        }));
+        let len = values.len();
+        let mut target = values.spare_capacity_mut().as_mut_ptr();
+        for (slots, _) in self.runs(head, count) {
+            for slot in slots {
+                // SAFETY: there is room for `count` values behind the length; the slots were found full, and each is read
+                // once: `head` moves past it below.
+                unsafe {
+                    (*target).write(slot.take());
+                    target = target.add(1);
+                }
+            }
+        }
+        // SAFETY: `count` values were written behind the length.
+        unsafe { values.set_len(len + count) };
         self.vacate(head.wrapping_add(count as u64 * ONE));
         Ok(count)
+    }
+
+    /// How many slots from position `start` on, at most `limit`, are full.
+    fn count_ready(&self, start: u64, limit: usize) -> usize {
+        let mut count = 0;
+        for (slots, lap) in self.runs(start, limit) {
+            for slot in slots {
+                // ORDERING: Acquire pairs with the Release in `fill`: the value is there before it is read.
+                if slot.lap.load(Acquire) != lap {
+                    return count;
+                }
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// The slots from position `start` on, at most `limit` and not more than there are: up to the last one, and on
+    /// from the first one; each run with the mark of its lap.
+    #[inline]
+    fn runs(&self, start: u64, limit: usize) -> [(&[Slot<T>], bool); 2] {
+        let (next_lap, this_lap) = self.slots.split_at(self.index(start));
+        let this_lap = &this_lap[..limit.min(this_lap.len())];
+        let next_lap = &next_lap[..next_lap.len().min(limit - this_lap.len())];
+        let lap = self.lap(start);
+        [(this_lap, lap), (next_lap, !lap)]
     }
 }

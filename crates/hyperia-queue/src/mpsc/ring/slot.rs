@@ -4,6 +4,7 @@
 use core::mem::MaybeUninit;
 
 use super::ONE;
+use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, UnsafeCell};
 
 /// A place for one value.
@@ -16,6 +17,22 @@ pub(super) struct Slot<T> {
 }
 
 impl<T> Slot<T> {
+    /// Moves a value in and publishes it.
+    ///
+    /// # Safety
+    /// The caller claimed a position of this slot, whose lap is `lap`, and what was in here before was moved out before
+    /// that.
+    #[inline(always)]
+    pub(super) unsafe fn fill(&self, lap: bool, value: T) {
+        self.value.with_mut(|place| {
+            // SAFETY: by the contract nobody else touches the slot before `lap` is stored (invariant 1), and it
+            // holds no value.
+            unsafe { (*place).write(value) };
+        });
+        // ORDERING: Release pairs with the Acquire in `pop`: carries the value.
+        self.lap.store(lap, Release);
+    }
+
     /// Moves the value out.
     ///
     /// # Safety
