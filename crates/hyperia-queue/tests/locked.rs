@@ -70,7 +70,7 @@ fn a_close_is_one_locked_instruction() {
 
 #[test]
 fn the_unbounded_mpmc_queue_locks_three_times_for_a_push_and_a_pop() {
-    let queue = UnboundedQueue::new();
+    let (queue, piled_up) = (UnboundedQueue::new(), UnboundedQueue::new());
     // With a spent block at hand, and the warm-up before the count, this comes to the end of a block.
     let last = UnboundedQueue::new();
     for _ in 0..32 + 27 {
@@ -84,6 +84,10 @@ fn the_unbounded_mpmc_queue_locks_three_times_for_a_push_and_a_pop() {
         ("push and pop", 3, &|| {
             queue.push(7).unwrap();
             assert_eq!(queue.pop(), Ok(7));
+        }),
+        ("8 pushed, then 8 popped with one look", 8 + 8 + 1, &|| {
+            (0..8).for_each(|value| piled_up.push(value).unwrap());
+            (0..8).for_each(|value| assert_eq!(piled_up.pop(), Ok(value)));
         }),
         ("push and pop at the end of a block", 7, &|| {
             last.push(7).unwrap();

@@ -3,7 +3,7 @@
 //! # Picture
 //! ```text
 //!   head (one atomic word)                        tail (one atomic word)
-//!   block | lookers | index                       block | index | closed
+//!   block | lookers | ahead | index               block | index | closed
 //!     │                                             │
 //!     ▼                                             ▼
 //!   ┌───┬───┬───┬───┐   next    ┌───┬───┬───┬───┐   next is written together with the last slot, by
@@ -32,7 +32,7 @@
 //!    ABA problem.
 //! 4. A consumer reads in a block on its way to a claim. It adds itself to the lookers *in the word that
 //!    names the block*, so at that time the block is not left. The claim takes it from the count again,
-//!    and from then on its slot, which is not empty yet, stands for it.
+//!    and from then on its slot, which is not empty yet, stands for it. (By invariant 9 it need not look at each.)
 //! 5. Who leaves a block thereby learns how many others looked at it. Each of them, finding `head` at
 //!    another block, says at the block that it looks no more. So a block is spent when as many have said
 //!    so and all slots are empty again; nobody is in it then, producers neither, whose last access was to
@@ -41,6 +41,9 @@
 //!    neither does its word of `head` come back, and an index in it only grows: no ABA problem either.
 //! 7. `head` moves past ready slots only, so it never passes `tail`.
 //! 8. Once `closed` is set, `tail` never changes.
+//! 9. The slots from the index of `head` on, as many as `ahead` says, are ready, and the last of the block is not among
+//!    them: a consumer that has looked says so of those behind its own, with its claim. Ready they stay until `head` has
+//!    moved past them. So whoever finds one ahead claims it without being counted and without a look.
 //!
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |
@@ -49,7 +52,8 @@
 //! | install → claim | the claim of a last slot for a push | every later claim for a push (read-modify-writes in between keep the edge) | the new block, with its slots empty | `two_producers_cross_a_block_boundary` |
 //! | leave → enter | `pop_last`, `pop_run` | `Head::enter` | the block that `head` moved to | `a_pop_finds_nothing_while_others_go_on`, `who_enters_a_block_behind_a_batch_sees_its_slots_emptied` |
 //! | look → leave | `Head::give_up` | `pop_last`, `pop_run` | that who is not counted any more looks no more | the same |
-//! | claim → leave | `pop`, `pop_run` | `pop_last`, `pop_run` | that the slot was ready, and so is not empty before it was emptied | `who_leaves_a_block_knows_of_every_slot_that_was_filled`, and the same `…that_a_batch_took` |
+//! | look → claim of what is ahead | the claim of `pop` after a look | the claim without one | the value | `a_value_that_another_one_has_seen_is_there` |
+//! | claim → leave | `pop` after a look, `pop_run` | `pop_last`, `pop_run` | that the slot was ready, and so is not empty before it was emptied | `who_leaves_a_block_knows_of_every_slot_that_was_filled`, and the same `…that_a_batch_took`, `who_leaves_a_block_knows_of_a_slot_that_was_taken_unseen` |
 //! | empty → spent | `Block::vacate` | `Block::is_spent` | that the value was moved out | `a_spent_block_comes_back` |
 //! | stray → spent | `Block::stray_leaves` | `Block::is_spent` | that the stray looks no more | `two_batches_are_popped_across_the_end_of_a_block` |
 //! | empty → look | `Block::vacate` | `Block::count_ready` | that `head` moved past the slot | `blocks_that_were_left_are_looked_after` |
@@ -66,8 +70,9 @@
 //! after the blocks that were left, of those.
 //!
 //! # Cost
-//! `push`: one compare-exchange, two stores. `pop`: one addition, one compare-exchange, one store; `Empty`
-//! costs the same. Every `SLOTS` values a block changes hands: four more read-modify-writes, and an
+//! `push`: one compare-exchange, two stores. `pop`: one compare-exchange, one store if the slot is ahead; otherwise, where
+//! values pile up for one of eight, one addition more, and a look at eight slots at most. `Empty`: one addition, one
+//! compare-exchange. Every `SLOTS` values a block changes hands: four more read-modify-writes, and an
 //! allocation only if no spent block is there. A flag beside each value. Memory: what is in the queue, up
 //! to four spent blocks, and blocks in which somebody was when they were left: one for each such call,
 //! until the next block is left after it.

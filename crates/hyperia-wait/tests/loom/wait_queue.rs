@@ -362,6 +362,24 @@ fn a_close_that_is_seen_carries_the_closers_writes() {
         ],
         |shared| assert!(poll(shared, 0).is_ready()),
     );
+    // The same further on in the poll, after a first look that found nothing.
+    model_roles(
+        "WaitQueue: poll | notify_one, close",
+        20,
+        make,
+        &[
+            |shared| {
+                if poll(shared, 0) == Poll::Ready(Err(Closed)) {
+                    assert!(seen(shared, 0)[0]);
+                }
+            },
+            |shared| {
+                shared.queue.notify_one();
+                close(shared);
+            },
+        ],
+        |shared| assert!(poll(shared, 0).is_ready()),
+    );
     model_roles(
         "WaitQueue: poll | close",
         10,

@@ -9,7 +9,7 @@ use core::ptr;
 
 use super::UnboundedQueue;
 use super::block::{Block, SLOTS};
-use super::position::{self, LOOKER};
+use super::position;
 use crate::backoff::Backoff;
 use crate::primitive::Ordering::*;
 use crate::{PopError, PushError};
@@ -225,7 +225,7 @@ impl<T> UnboundedQueue<T> {
                 // SAFETY: this thread is counted, and found the last slot ready.
                 position::head(unsafe { Block::next(block) })
             } else {
-                head + count as u64 - LOOKER
+                position::after_claim(head, count, count)
             };
             // ORDERING: as in `pop` and `pop_last`: Release hands the next block on, and says that the slots were
             // ready; Acquire knows that of others, and that who is not counted any more has looked for the last time.

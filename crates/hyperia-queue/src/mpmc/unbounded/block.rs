@@ -9,8 +9,9 @@ use crate::aligned::{self, Allocation};
 use crate::primitive::Ordering::*;
 use crate::primitive::{AtomicBool, AtomicUsize, UnsafeCell};
 
-/// Slots in a block. Small under the model checker, so that two pushes cross a boundary.
-pub(super) const SLOTS: usize = if cfg!(hyperia_loom) { 2 } else { 32 };
+/// Slots in a block. Small under the model checker, so that three pushes cross a boundary; with fewer, none would ever be
+/// ahead.
+pub(super) const SLOTS: usize = if cfg!(hyperia_loom) { 3 } else { 32 };
 
 /// The last slot of a block.
 pub(super) const LAST: usize = SLOTS - 1;

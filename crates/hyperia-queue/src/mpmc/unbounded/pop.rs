@@ -2,7 +2,7 @@
 
 use super::UnboundedQueue;
 use super::block::{Block, LAST};
-use super::position::{self, CLOSED, LOOKER};
+use super::position::{self, AHEAD, AHEAD_MAX, CLOSED};
 use crate::PopError;
 use crate::backoff::Backoff;
 use crate::primitive::Ordering::*;
@@ -17,18 +17,49 @@ impl<T> UnboundedQueue<T> {
     /// others.
     ///
     /// # Panics
-    /// If more than 65,536 threads are in `pop` or `pop_many` of one queue at the same time.
+    /// If more than 8,192 threads are in `pop` or `pop_many` of one queue at the same time.
     ///
     /// # Complexity
-    /// Two read-modify-writes; the second is retried when another pop changed the same word.
+    /// One read-modify-write for a value that an earlier pop has seen to be ready, as one of eight does; otherwise
+    /// two. The last is retried when another pop changed the same word.
     #[inline]
     pub fn pop(&self) -> Result<T, PopError> {
-        let mut head = self.head.enter();
         let mut backoff = Backoff::new();
+        // ORDERING: Relaxed, a guess that the compare-exchange checks; nothing is dereferenced before that.
+        let mut head = self.head.word.load(Relaxed);
+        while position::ahead(head) > 0 {
+            // ORDERING: Acquire pairs with the Release of who found the slot ready. Nothing is released: that it was ready
+            // is what that one has released already.
+            match self
+                .head
+                .word
+                .compare_exchange_weak(head, head + 1 - AHEAD, Acquire, Relaxed)
+            {
+                Ok(_) => {
+                    let (block, index) = (position::head_block(head), position::head_index(head));
+                    // SAFETY: the exchange claimed this slot, which is ready (invariants 1 and 9).
+                    return Ok(unsafe { Block::vacate(block, index) });
+                }
+                Err(now) => {
+                    head = now;
+                    backoff = backoff.spin();
+                }
+            }
+        }
+        let mut head = self.head.enter();
         loop {
             let (block, index) = (position::head_block(head), position::head_index(head));
-            // SAFETY: this thread is counted in `head` for this block (invariant 4).
-            if unsafe { Block::count_ready(block, index, 1) } == 0 {
+            let ready = match position::ahead(head) {
+                0 => {
+                    // As many as can be told to others, and the last slot by itself.
+                    let wanted = (LAST - index).clamp(1, AHEAD_MAX + 1);
+                    // SAFETY: this thread is counted in `head` for this block (invariant 4), and `index + wanted` is at most
+                    // `SLOTS`.
+                    unsafe { Block::count_ready(block, index, wanted) }
+                }
+                ahead => ahead,
+            };
+            if ready == 0 {
                 head = self.pop_nothing(head)?;
                 continue;
             }
@@ -40,12 +71,14 @@ impl<T> UnboundedQueue<T> {
                 continue;
             }
             // ORDERING: Release pairs with the Acquire of whoever leaves the block: its slot stands for this
-            // thread now, so that one must know that the slot was ready. On failure nothing but the word is used.
-            match self
-                .head
-                .word
-                .compare_exchange_weak(head, head + 1 - LOOKER, Release, Relaxed)
-            {
+            // thread now, so that one must know that the slot was ready; and with that of who pops the slots that are
+            // ahead. Acquire where another one has found them ready, as above. On failure nothing but the word is used.
+            match self.head.word.compare_exchange_weak(
+                head,
+                position::after_claim(head, 1, ready),
+                AcqRel,
+                Relaxed,
+            ) {
                 // SAFETY: the exchange claimed this slot, which is ready (invariants 1 and 6).
                 Ok(_) => return Ok(unsafe { Block::vacate(block, index) }),
                 Err(now) => {

@@ -9,7 +9,8 @@
 //! | bits of `head` | meaning |
 //! |---|---|
 //! | 0 to 4 | index of the next slot to claim, always below `SLOTS` |
-//! | 5 to 21 | lookers: calls that look at the block of this word |
+//! | 5 to 7 | ahead: how many slots from there on are known to be ready, never the last one of the block |
+//! | 8 to 21 | lookers: calls that look at the block of this word |
 //! | 22 to 63 | bits 6 to 47 of the address of the block |
 //!
 //! Both are integers, not pointers: the block in `tail` may have been freed and another one made at the
@@ -26,18 +27,23 @@ pub(super) const CLOSED: usize = 32;
 /// The index and closed bits of `tail`.
 pub(super) const TAG: usize = 63;
 
+/// One slot that is known to be ready, in `head`.
+pub(super) const AHEAD: u64 = 32;
+/// How many of them fit.
+pub(super) const AHEAD_MAX: usize = 7;
 /// One looker, in `head`.
-pub(super) const LOOKER: u64 = 32;
+pub(super) const LOOKER: u64 = 256;
 /// How many lookers are allowed. There is room for twice as many, for those that are about to notice.
-pub(super) const LOOKERS_MAX: u64 = 1 << 16;
+pub(super) const LOOKERS_MAX: u64 = 1 << 13;
 /// How far an address is shifted in `head`.
 const SHIFT: u32 = 16;
 /// The index bits of `head`.
-const INDEX: u64 = LOOKER - 1;
+const INDEX: u64 = AHEAD - 1;
 /// The lowest bit of the block in `head`.
 const BLOCK: u64 = 1 << 22;
 
-const _: () = assert!(SLOTS.is_power_of_two() && SLOTS <= CLOSED);
+const _: () = assert!(SLOTS <= CLOSED && SLOTS as u64 <= AHEAD);
+const _: () = assert!((AHEAD_MAX as u64 + 1) * AHEAD == LOOKER);
 const _: () = assert!(align_of::<Block<u8>>() > TAG);
 const _: () = assert!(LOOKERS_MAX * LOOKER * 2 == BLOCK && ((TAG as u64 + 1) << SHIFT) == BLOCK);
 
@@ -81,6 +87,20 @@ pub(super) fn head_block<T>(head: u64) -> *mut Block<T> {
 #[inline]
 pub(super) fn head_index(head: u64) -> usize {
     (head & INDEX) as usize
+}
+
+/// How many slots from the index on are known to be ready.
+#[inline]
+pub(super) fn ahead(head: u64) -> usize {
+    (head / AHEAD) as usize & AHEAD_MAX
+}
+
+/// The word after one of the lookers has claimed `count` slots of the block, of `ready` that are there and not the last.
+#[inline]
+pub(super) fn after_claim(head: u64, count: usize, ready: usize) -> u64 {
+    debug_assert!(count <= ready && head_index(head) + ready < SLOTS);
+    let ahead = (ready - count).min(AHEAD_MAX) as u64;
+    (head & !(LOOKER - AHEAD)) + count as u64 + ahead * AHEAD - LOOKER
 }
 
 #[inline]
