@@ -147,6 +147,24 @@ impl Place for WakerCell {
     }
 }
 
+/// A `WakerCell` in which one end registers, as in [`DiatomicWaker`].
+#[derive(Default)]
+struct Alone(WakerCell);
+
+impl Place for Alone {
+    fn register(&mut self, waker: &Waker) {
+        // SAFETY: borrowed mutably, and nobody else registers.
+        unsafe { self.0.register_alone(waker) };
+    }
+    fn unregister(&mut self) {
+        // SAFETY: as above.
+        drop(unsafe { self.0.unregister_alone() });
+    }
+    fn wake(&self) {
+        self.0.wake();
+    }
+}
+
 impl Place for DiatomicWaker {
     fn register(&mut self, waker: &Waker) {
         self.sink_ref().register(waker);
@@ -363,12 +381,20 @@ fn main() {
     }
     for turn in turns {
         let mut cell = Flagged::<WakerCell>::default();
+        let mut alone = Flagged::<Alone>::default();
         let mut diatomic = Flagged::<DiatomicWaker>::default();
         let mut atomic = Flagged::<AtomicWaker>::default();
         let title = format!("event for one waiter, {}", turn.title());
         Comparison::new(title, "turn", 2_000_000)
             .checked(turn.checked())
             .not_shown(turn.not_shown())
+            .contender(
+                format!(
+                    "hyperia-wait {} WakerCell + flag, one registers",
+                    version("hyperia-wait")
+                ),
+                |operations| turn.of_a_place(&mut alone, operations),
+            )
             .contender(
                 format!("hyperia-wait {} WakerCell + flag", version("hyperia-wait")),
                 |operations| turn.of_a_place(&mut cell, operations),

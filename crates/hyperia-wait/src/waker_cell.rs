@@ -12,21 +12,25 @@
 //! ```
 //! `WAKING` alone is a `take` that found nothing, when its first guess was wrong.
 //!
+//! Who alone registers goes from `EMPTY` to `REGISTERED` and back in one step each: `register_alone`, `unregister_alone`.
+//!
 //! # Invariants
-//! 1. `slot` is touched only by the thread that claimed it: by the compare-exchange to `REGISTERING`, or
-//!    by setting `WAKING` where neither it nor `REGISTERING` was set; until that thread's release.
+//! 1. `slot` is read, and what is in it moved out, only by the thread that claimed it: by the compare-exchange to
+//!    `REGISTERING`, or by setting `WAKING` where `REGISTERED` alone was set; until that thread's release. It is written
+//!    only by who registers, in `REGISTERING`, or alone while `REGISTERED` is not set. (Who alone registers
+//!    looks in `REGISTERED` at the bits of the waker, which nobody else writes.)
 //! 2. `slot` holds a waker exactly in the states with `REGISTERED`, and nowhere else unclaimed.
 //! 3. No user code (a waker's clone, wake, drop) runs between a claim and its release.
-//! 4. Each registration ends stored, replaced by a later one, or woken.
+//! 4. Each registration ends stored, replaced by a later one, taken back, or woken.
 //!
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |
 //! |---|---|---|---|---|
-//! | register → take | `release` | `take` sets `WAKING` | the waker | `register_then_look_meets_set_then_wake` |
-//! | take → register | `take` swaps to `EMPTY` | `claim` | the emptied slot, the caller's condition | `a_wake_during_a_second_registration_wakes_the_second_or_is_seen` |
+//! | register → take | `release`, `fill_alone` | `take` sets `WAKING` | the waker | `register_then_look_meets_set_then_wake` |
+//! | take → register | `take` swaps to `EMPTY` | `claim`, `register_alone` | the emptied slot, the caller's condition | `a_wake_during_a_second_registration_wakes_the_second_or_is_seen`, `who_alone_registers_writes_no_slot_that_is_read` |
 //! | take that found another at work → register | `take` sets `WAKING`, kept by the swap | `claim` | its caller's condition | `a_wake_during_a_wake_is_carried_on` |
-//! | take that found nobody → register | `take` writes `EMPTY` again | `claim` | its caller's condition | `register_then_look_meets_set_then_wake` |
-//! | take beside register → the woken task | `take` sets `WAKING`, swaps | `claim` fails, `release` swaps | its caller's condition | `a_task_that_is_woken_sees_the_condition` |
+//! | take that found nobody → register | `take` writes `EMPTY` again | `claim`, `fill_alone` | its caller's condition | `register_then_look_meets_set_then_wake` |
+//! | take beside register → the woken task | `take` sets `WAKING`, swaps | `claim`, `fill_alone` fail, `release` swaps | its caller's condition | `a_task_that_is_woken_sees_the_condition` |
 //!
 //! One atomic that both sides read-modify-write, so nothing is `SeqCst`.
 //!
@@ -38,16 +42,16 @@
 //! # Cost
 //! 24 bytes, no allocation. Locked instructions: `wake` and `take` with nobody registered 1, else 2;
 //! `register` 2 (also when the same task comes again, which then clones nothing), 4 in place of another
-//! waker.
+//! waker; `register_alone` 1, when the same task comes again 0, in place of another waker 4; `unregister_alone` 1.
 //!
 //! # Sources
 //! `AtomicWaker` of futures (Alex Crichton, Carl Lerche, 2016) with three changes: the waker is cloned
 //! before the claim, a registration that cannot be stored is woken instead of ignored, and a `wake` that
 //! finds nobody is one instruction. Its bugs are models here (futures PR 868, tokio PR 7450).
-//! diatomic-waker (Serge Barral) is faster where registrations are known to come from one thread, and its
-//! `register` is unsafe for that reason.
+//! That one who alone registers needs no claim, and has to promise it, is from diatomic-waker (Serge Barral).
 
 use core::fmt;
+use core::mem::MaybeUninit;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::task::Waker;
 
@@ -96,12 +100,12 @@ const WAKING: u32 = 4;
 pub struct WakerCell {
     /// See the constants above.
     state: AtomicU32,
-    /// Touched only by the thread that moved `state` into a claimed value (invariant 1).
-    slot: UnsafeCell<Option<Waker>>,
+    /// Who may touch it says invariant 1.
+    slot: UnsafeCell<MaybeUninit<Waker>>,
 }
 
-// SAFETY: `slot` is touched only between a claim on `state` and its release (invariant 1), which order
-// all accesses, and a `Waker` may be used and dropped on any thread.
+// SAFETY: by invariant 1 `slot` is not read and written at one time, `state` orders all accesses, and a `Waker` may be used
+// and dropped on any thread.
 unsafe impl Sync for WakerCell {}
 // SAFETY: a `Waker` may be sent, and nothing in here refers to a thread.
 unsafe impl Send for WakerCell {}
@@ -116,7 +120,7 @@ impl WakerCell {
     pub const fn new() -> Self {
         Self {
             state: AtomicU32::new(EMPTY),
-            slot: UnsafeCell::new(None),
+            slot: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
 
@@ -125,7 +129,7 @@ impl WakerCell {
     pub fn new() -> Self {
         Self {
             state: AtomicU32::new(EMPTY),
-            slot: UnsafeCell::new(None),
+            slot: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
 
@@ -151,15 +155,13 @@ impl WakerCell {
         if !self.claim(REGISTERED) {
             return waker.wake_by_ref();
         }
-        let old = self.slot.with_mut(|slot| {
-            // SAFETY: `claim` made this thread the owner of the slot (invariant 1).
-            let slot = unsafe { &mut *slot };
-            slot.take_if(|old| !old.will_wake(waker))
-        });
-        let Some(old) = old else {
+        // SAFETY: `claim` made this thread the owner of the slot (invariant 1), in a state in which it holds a waker.
+        if unsafe { self.is_same(waker) } {
             self.release(REGISTERED);
             return;
-        };
+        }
+        // SAFETY: as above; the state says from now on that the slot is empty, or is about to.
+        let old = unsafe { self.move_out() };
         if self.release(EMPTY) {
             // A `take` came by and found nothing: it was meant for this one.
             old.wake();
@@ -178,12 +180,107 @@ impl WakerCell {
         if !self.claim(EMPTY) {
             return waker.wake_by_ref();
         }
-        self.slot.with_mut(|slot| {
-            // SAFETY: `claim` made this thread the owner of the slot (invariant 1). It is empty in state
-            // `EMPTY` (invariant 2), so what is overwritten needs no drop.
-            unsafe { slot.write(Some(new)) };
-        });
+        // SAFETY: `claim` made this thread the owner of the slot (invariant 1), which is empty in state `EMPTY`
+        // (invariant 2).
+        unsafe { self.move_in(new) };
         self.release(REGISTERED);
+    }
+
+    /// [`register`](Self::register) for who is the only one that registers here: one read-modify-write, and none if the
+    /// same task comes again.
+    ///
+    /// # Safety
+    ///
+    /// No other call that registers or unregisters is under way: each happens before the next.
+    ///
+    /// # Panics
+    ///
+    /// As [`register`](Self::register).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hyperia_wait::WakerCell;
+    /// use std::sync::Arc;
+    /// use std::task::Waker;
+    ///
+    /// /// The one end that waits; the others have the `Arc`, and wake.
+    /// struct Receiver(Arc<WakerCell>);
+    ///
+    /// impl Receiver {
+    ///     fn wait_with(&mut self, waker: &Waker) {
+    ///         // SAFETY: there is one receiver, it is borrowed mutably, and nobody else registers.
+    ///         unsafe { self.0.register_alone(waker) };
+    ///     }
+    ///
+    ///     fn give_up(&mut self) {
+    ///         // SAFETY: as above.
+    ///         drop(unsafe { self.0.unregister_alone() });
+    ///     }
+    /// }
+    /// # let mut receiver = Receiver(Arc::default());
+    /// # receiver.wait_with(Waker::noop());
+    /// # receiver.give_up();
+    /// # assert!(receiver.0.take().is_none());
+    /// ```
+    #[inline]
+    pub unsafe fn register_alone(&self, waker: &Waker) {
+        // ORDERING: Acquire pairs with the Release of a `take`, which is done with the slot.
+        match self.state.load(Acquire) {
+            // SAFETY: by the contract, nobody else makes anything but `WAKING` of this state.
+            EMPTY => unsafe { self.fill_alone(waker) },
+            // It stays registered, or a `take` has it by now and wakes it: then there will be another poll.
+            // SAFETY: a call before this one, by the contract, has moved a waker in, and nobody else writes the slot. A
+            // `take` may have moved it out: then these are the bits of a waker that is about to be woken.
+            REGISTERED if unsafe { self.is_same(waker) } => {}
+            // Another waker; or a `take` is at work.
+            _ => self.register(waker),
+        }
+    }
+
+    /// Registers in state `EMPTY`.
+    ///
+    /// # Safety
+    ///
+    /// That of `register_alone`, and the state was `EMPTY`, acquired.
+    #[inline]
+    unsafe fn fill_alone(&self, waker: &Waker) {
+        // User code, so it runs before the slot is touched.
+        let new = waker.clone();
+        // SAFETY: a `take` touches the slot only where `REGISTERED` is set, which nobody else sets; it holds nothing.
+        unsafe { self.move_in(new) };
+        // ORDERING: Release publishes the waker to the `take` that finds it; Acquire pairs with each `take` that found
+        // nobody, whose caller's condition must be seen after this registration. On failure the task is woken by
+        // itself, and must see the condition of the `take` that is at work: Acquire.
+        let published = self
+            .state
+            .compare_exchange(EMPTY, REGISTERED, AcqRel, Acquire);
+        if published.is_err() {
+            // SAFETY: it was moved in above, and nobody has seen it.
+            let _new = unsafe { self.move_out() };
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Takes the waker back, for who is the only one that registers here; `None` if it is gone, or a `take` is just about to
+    /// have it.
+    ///
+    /// # Safety
+    ///
+    /// That of [`register_alone`](Self::register_alone).
+    #[inline]
+    pub unsafe fn unregister_alone(&self) -> Option<Waker> {
+        // ORDERING: a look that saves the attempt where it would fail.
+        if self.state.load(Relaxed) != REGISTERED {
+            return None;
+        }
+        // ORDERING: Relaxed: what is in the slot was moved in by a call before this one, by the contract, and the next one
+        // comes after it. A read-modify-write, which keeps what the `take`s before it have released.
+        self.state
+            .compare_exchange(REGISTERED, EMPTY, Relaxed, Relaxed)
+            .ok()?;
+        // SAFETY: it held a waker (invariant 2); no `take` has it, and none looks for it any more.
+        Some(unsafe { self.move_out() })
     }
 
     /// Returns whether a waker is registered or about to be, to save a [`wake`](Self::wake) that would find nobody.
@@ -251,13 +348,13 @@ impl WakerCell {
         }
         // ORDERING: Acquire pairs with the Release of the `register` that stored the waker; Release
         // carries the caller's condition to whoever next claims, or finds this bit.
-        if self.state.fetch_or(WAKING, AcqRel) & (REGISTERING | WAKING) != 0 {
+        let before = self.state.fetch_or(WAKING, AcqRel);
+        if before & (REGISTERING | WAKING) != 0 {
             return None;
         }
-        let waker = self.slot.with_mut(|slot| {
-            // SAFETY: no claim was there and the bit set above is one: this thread owns the slot.
-            unsafe { (*slot).take() }
-        });
+        // SAFETY: it is there (invariant 2), no claim was there, and the bit set above is one (invariant 1). Where
+        // nobody is registered, the slot is not touched: one who alone registers may be writing it.
+        let waker = (before == REGISTERED).then(|| unsafe { self.move_out() });
         // ORDERING: Release hands the emptied slot to the next claim. A read-modify-write, not a store:
         // it keeps the release sequence of a `take` that found the bit set and left.
         self.state.swap(EMPTY, Release);
@@ -285,10 +382,8 @@ impl WakerCell {
         {
             return false;
         }
-        let waker = self.slot.with_mut(|slot| {
-            // SAFETY: `REGISTERING` is still set, so this thread still owns the slot.
-            unsafe { (*slot).take() }
-        });
+        // SAFETY: `REGISTERING` is still set, so this thread still owns the slot, and has moved a waker in.
+        let waker = (to == REGISTERED).then(|| unsafe { self.move_out() });
         // ORDERING: Release publishes the emptied slot; Acquire pairs with the `take`s that left their
         // bit, so that the task woken below sees their callers' conditions.
         self.state.swap(EMPTY, AcqRel);
@@ -296,6 +391,51 @@ impl WakerCell {
             waker.wake();
         }
         true
+    }
+
+    /// # Safety
+    ///
+    /// The slot holds nothing, and by invariant 1 the caller may write it.
+    #[inline]
+    unsafe fn move_in(&self, waker: Waker) {
+        self.slot.with_mut(|slot| {
+            // SAFETY: by the contract nobody else touches it.
+            unsafe { slot.write(MaybeUninit::new(waker)) };
+        });
+    }
+
+    /// Only reads: one who alone registers may be looking at the bits.
+    ///
+    /// # Safety
+    ///
+    /// The slot holds a waker, which by invariant 1 the caller may move out, and the caller says so in the state before
+    /// anybody else may.
+    #[inline]
+    unsafe fn move_out(&self) -> Waker {
+        // SAFETY: by the contract it is initialized, and moved out once.
+        self.slot.with(|slot| unsafe { (*slot).assume_init_read() })
+    }
+
+    /// Whether the bits in the slot are those of a waker like this.
+    ///
+    /// # Safety
+    ///
+    /// A waker was moved into the slot, and nobody writes it.
+    #[inline]
+    unsafe fn is_same(&self, waker: &Waker) -> bool {
+        // SAFETY: initialized, by the contract; `will_wake` looks at nothing but the bits.
+        self.slot
+            .with(|slot| unsafe { (*slot).assume_init_ref().will_wake(waker) })
+    }
+}
+
+impl Drop for WakerCell {
+    fn drop(&mut self) {
+        // ORDERING: Relaxed: `&mut self` comes after every call.
+        if self.state.load(Relaxed) == REGISTERED {
+            // SAFETY: it is there (invariant 2), and nobody else has the cell.
+            drop(unsafe { self.move_out() });
+        }
     }
 }
 

@@ -71,4 +71,22 @@ fn a_waker_cell_costs_what_it_says() {
         }),
         ("register again", 2, &|| filled.register(waker)),
     ]);
+    // One thread, so every call comes before the next.
+    assert_counts(&[
+        ("register alone, then wake", 3, &|| {
+            // SAFETY: see above.
+            unsafe { empty.register_alone(waker) };
+            empty.wake();
+        }),
+        ("register alone, then give up", 2, &|| {
+            // SAFETY: see above.
+            unsafe { empty.register_alone(waker) };
+            // SAFETY: see above.
+            assert!(unsafe { empty.unregister_alone() }.is_some());
+        }),
+        ("register alone again", 0, &|| {
+            // SAFETY: see above.
+            unsafe { filled.register_alone(waker) };
+        }),
+    ]);
 }

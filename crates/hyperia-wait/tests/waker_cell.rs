@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hyperia_test::alloc::{self, CountingAllocator};
 use hyperia_test::{CountingWaker, PanicOn, PanicWaker};
 use hyperia_wait::{WakerCell, block_on};
+use std::task::Waker;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -120,6 +121,74 @@ fn a_panic_in_the_drop_of_the_old_waker_comes_after_the_registration() {
     assert!(catch_unwind(|| cell.register(&counting.waker())).is_err());
     panicking.disarm();
     cell.wake();
+    assert_eq!(counting.wakes(), 1);
+}
+
+/// A cell of which one end registers.
+struct Alone(WakerCell);
+
+impl Alone {
+    fn register(&mut self, waker: &Waker) {
+        // SAFETY: borrowed mutably, and nobody else registers.
+        unsafe { self.0.register_alone(waker) };
+    }
+
+    fn unregister(&mut self) -> Option<Waker> {
+        // SAFETY: as above.
+        unsafe { self.0.unregister_alone() }
+    }
+}
+
+#[test]
+fn who_alone_registers_is_woken_once_and_forgotten() {
+    let (mut cell, counting) = (Alone(WakerCell::new()), CountingWaker::new());
+    let waker = counting.waker();
+    for _ in 0..3 {
+        cell.register(&waker);
+    }
+    assert_eq!(counting.clones(), 1, "the same waker again clones nothing");
+    cell.0.wake();
+    cell.0.wake();
+    drop(waker);
+    assert_eq!((counting.wakes(), counting.live()), (1, 0));
+}
+
+#[test]
+fn the_last_registration_of_who_alone_registers_wins() {
+    let mut cell = Alone(WakerCell::new());
+    let [first, second] = [CountingWaker::new(), CountingWaker::new()];
+    cell.register(&first.waker());
+    cell.register(&second.waker());
+    assert_eq!(first.live(), 0, "the replaced waker is dropped");
+    cell.0.wake();
+    assert_eq!((first.wakes(), second.wakes()), (0, 1));
+}
+
+#[test]
+fn who_alone_registers_takes_its_waker_back() {
+    let (mut cell, counting) = (Alone(WakerCell::new()), CountingWaker::new());
+    assert!(cell.unregister().is_none());
+    cell.register(&counting.waker());
+    assert!(cell.unregister().is_some());
+    assert!(cell.unregister().is_none());
+    cell.0.wake();
+    assert_eq!((counting.wakes(), counting.live()), (0, 0));
+    cell.register(&counting.waker());
+    drop(cell);
+    assert_eq!(counting.live(), 0, "dropped with the cell");
+}
+
+#[test]
+fn after_a_panic_the_cell_of_who_alone_registers_works() {
+    let (mut cell, counting) = (Alone(WakerCell::new()), CountingWaker::new());
+    let panicking = PanicWaker::new(PanicOn::Clone);
+    let waker = panicking.waker();
+    for _ in 0..2 {
+        // First with nobody there, then with a waker.
+        assert!(catch_unwind(AssertUnwindSafe(|| cell.register(&waker))).is_err());
+        cell.register(&counting.waker());
+    }
+    cell.0.wake();
     assert_eq!(counting.wakes(), 1);
 }
 

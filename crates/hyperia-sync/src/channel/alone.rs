@@ -19,7 +19,11 @@ use crate::primitive::Ordering::*;
 use crate::primitive::fence;
 
 /// An end of a channel that waits alone.
-pub(crate) trait Alone {
+///
+/// # Safety
+///
+/// There is one end for a cell, and nobody registers there but by what is in here, which borrows the end mutably.
+pub(crate) unsafe trait Alone {
     /// Where it waits.
     fn cell(&self) -> &WakerCell;
 }
@@ -43,14 +47,16 @@ fn wait_alone<E: Alone, R>(
     cx: &mut Context<'_>,
     mut attempt: impl FnMut(&mut E) -> Attempt<R>,
 ) -> Poll<R> {
-    end.cell().register(cx.waker());
+    // SAFETY: the end is borrowed mutably, and nobody else registers: the contract of `Alone`.
+    unsafe { end.cell().register_alone(cx.waker()) };
     // ORDERING: the cell before what `attempt` looks at; the other side has its fence between what it gives and its look
     // at the cell.
     fence(SeqCst);
     match attempt(end) {
         Attempt::Done(result) => {
             // So that nobody is woken in vain.
-            drop(end.cell().take());
+            // SAFETY: as above.
+            drop(unsafe { end.cell().unregister_alone() });
             return Poll::Ready(result);
         }
         Attempt::Wait => {}
@@ -129,9 +135,8 @@ impl<'a, E: Alone> Borrowed<'a, E> {
     /// Takes the waker back, if it is still there.
     #[inline]
     fn take_back(&mut self) {
-        if self.end.cell().is_registered() {
-            drop(self.end.cell().take());
-        }
+        // SAFETY: the end is borrowed mutably, and nobody else registers: the contract of `Alone`.
+        drop(unsafe { self.end.cell().unregister_alone() });
     }
 }
 

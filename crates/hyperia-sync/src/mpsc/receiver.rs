@@ -112,7 +112,8 @@ impl<T> Receiver<T> {
     }
 }
 
-impl<T> Alone for Receiver<T> {
+// SAFETY: a channel has one receiver, and its cell is reached for registering through it alone.
+unsafe impl<T> Alone for Receiver<T> {
     #[inline]
     fn cell(&self) -> &WakerCell {
         &self.shared.receiver

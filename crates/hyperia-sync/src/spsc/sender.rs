@@ -252,7 +252,8 @@ impl<T> Sender<T> {
     }
 }
 
-impl<T> Alone for Sender<T> {
+// SAFETY: a channel has one sender, and its cell is reached for registering through it alone.
+unsafe impl<T> Alone for Sender<T> {
     fn cell(&self) -> &WakerCell {
         &self.cells.sender
     }

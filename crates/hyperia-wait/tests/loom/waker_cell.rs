@@ -1,6 +1,7 @@
 //! Models of `WakerCell`.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use hyperia_test::{CountingWaker, model_roles, model_roles_in_main};
 use hyperia_wait::WakerCell;
@@ -28,9 +29,19 @@ fn make() -> Shared {
     }
 }
 
+/// Registers, as one of several who may, or as the only one.
+fn only_register<const ALONE: bool>(cell: &WakerCell, waker: &Waker) {
+    if ALONE {
+        // SAFETY: in the models that say so, one role registers, which is one thread.
+        unsafe { cell.register_alone(waker) };
+    } else {
+        cell.register(waker);
+    }
+}
+
 /// Registers and looks. The flags are Relaxed: only the edges of the cell carry them.
-fn register(shared: &Shared, index: usize) {
-    shared.cell.register(&shared.wakers[index].waker());
+fn register<const ALONE: bool>(shared: &Shared, index: usize) {
+    only_register::<ALONE>(&shared.cell, &shared.wakers[index].waker());
     shared.seen[index].store(
         shared.first.load(Relaxed) && shared.second.load(Relaxed),
         Relaxed,
@@ -66,16 +77,20 @@ fn set_both(shared: &Shared) {
 /// registration and look that nobody gets.
 #[test]
 fn register_then_look_meets_set_then_wake() {
-    model_roles(
-        "WakerCell: register | wake",
-        10,
-        make,
-        &[|shared| register(shared, 0), set_both],
-        |shared| {
-            assert!(reached(shared, 0));
-            nobody_is_left(shared);
-        },
-    );
+    fn model<const ALONE: bool>(name: &str) {
+        model_roles(
+            name,
+            10,
+            make,
+            &[|shared| register::<ALONE>(shared, 0), set_both],
+            |shared| {
+                assert!(reached(shared, 0));
+                nobody_is_left(shared);
+            },
+        );
+    }
+    model::<false>("WakerCell: register | wake");
+    model::<true>("WakerCell: register alone | wake");
 }
 
 /// A task that looks at once when it is woken.
@@ -95,19 +110,60 @@ fn a_task_that_is_woken_sees_the_condition() {
         cell: WakerCell,
         looking: Arc<Looking>,
     }
-    model_roles(
+    fn model<const ALONE: bool>(name: &str, is_registered: fn() -> Shared, floor: usize) {
+        model_roles(
+            name,
+            floor,
+            is_registered,
+            &[
+                |shared: &Shared| {
+                    only_register::<ALONE>(&shared.cell, &shared.looking.clone().into());
+                },
+                |shared| {
+                    shared.looking.0.store(true, Relaxed);
+                    shared.cell.wake();
+                },
+            ],
+            |_| (),
+        );
+    }
+    fn empty() -> Shared {
+        Shared {
+            cell: WakerCell::new(),
+            looking: Arc::new(Looking(AtomicBool::new(false))),
+        }
+    }
+    fn registered() -> Shared {
+        let shared = empty();
+        shared.cell.register(Waker::noop());
+        shared
+    }
+    model::<false>(
         "WakerCell: register a task that looks | wake",
+        registered,
         20,
-        || {
-            let cell = WakerCell::new();
-            cell.register(std::task::Waker::noop());
-            Shared {
-                cell,
-                looking: Arc::new(Looking(AtomicBool::new(false))),
-            }
-        },
+    );
+    model::<true>(
+        "WakerCell: register alone a task that looks | wake",
+        registered,
+        20,
+    );
+    model::<true>(
+        "WakerCell: register alone the first task, which looks | wake",
+        empty,
+        5,
+    );
+    // The wake-up guesses that somebody is registered, finds nobody, and is in the way of the next registration.
+    model_roles(
+        "WakerCell: give up, register alone a task that looks | wake",
+        20,
+        registered,
         &[
-            |shared: &Shared| shared.cell.register(&shared.looking.clone().into()),
+            |shared: &Shared| {
+                // SAFETY: this role alone registers and unregisters, after `registered`.
+                drop(unsafe { shared.cell.unregister_alone() });
+                only_register::<true>(&shared.cell, &shared.looking.clone().into());
+            },
             |shared| {
                 shared.looking.0.store(true, Relaxed);
                 shared.cell.wake();
@@ -121,35 +177,122 @@ fn a_task_that_is_woken_sees_the_condition() {
 /// in place of the read-modify-write at the end of `take`: tokio PR 7450).
 #[test]
 fn a_wake_during_a_wake_is_carried_on() {
-    model_roles_in_main(
-        "WakerCell: register | wake | wake",
-        200,
-        || {
-            let shared = make();
-            // A waker of an earlier poll, so that there is something to be at work on.
-            shared.cell.register(&shared.wakers[1].waker());
-            shared
-        },
-        &[|shared| register(shared, 0), set_first, set_second],
-        |shared| {
-            assert!(reached(shared, 0));
-            nobody_is_left(shared);
-        },
-    );
+    fn model<const ALONE: bool>(name: &str) {
+        model_roles_in_main(
+            name,
+            200,
+            || {
+                let shared = make();
+                // A waker of an earlier poll, so that there is something to be at work on.
+                shared.cell.register(&shared.wakers[1].waker());
+                shared
+            },
+            &[|shared| register::<ALONE>(shared, 0), set_first, set_second],
+            |shared| {
+                assert!(reached(shared, 0));
+                nobody_is_left(shared);
+            },
+        );
+    }
+    model::<false>("WakerCell: register | wake | wake");
+    model::<true>("WakerCell: register alone | wake | wake");
 }
 
 /// Catches a replaced registration that takes the wake-up with it, and a waker used by both sides at
 /// once (futures PR 868: the slot is a checked cell).
 #[test]
 fn a_wake_during_a_second_registration_wakes_the_second_or_is_seen() {
+    fn model<const ALONE: bool>(name: &str) {
+        model_roles(
+            name,
+            20,
+            make,
+            &[
+                |shared| {
+                    only_register::<ALONE>(&shared.cell, &shared.wakers[0].waker());
+                    register::<ALONE>(shared, 1);
+                },
+                set_both,
+            ],
+            |shared| {
+                assert!(reached(shared, 1));
+                nobody_is_left(shared);
+            },
+        );
+    }
+    model::<false>("WakerCell: register, register | wake");
+    model::<true>("WakerCell: register alone, another one | wake");
+}
+
+/// Catches a registration of the same waker, which stores nothing, that loses a wake-up.
+#[test]
+fn a_wake_during_the_same_registration_again_is_not_lost() {
+    fn model<const ALONE: bool>(name: &str, floor: usize) {
+        model_roles(
+            name,
+            floor,
+            make,
+            &[
+                |shared| {
+                    only_register::<ALONE>(&shared.cell, &shared.wakers[0].waker());
+                    // What came before the second registration counts, if its wake-up is complete.
+                    let before = shared.wakers[0].wakes() > 0;
+                    register::<ALONE>(shared, 0);
+                    if before {
+                        shared.taken.store(1, Relaxed);
+                    }
+                },
+                set_both,
+            ],
+            |shared| {
+                if shared.taken.load(Relaxed) == 1 {
+                    assert!(
+                        shared.seen[0].load(Relaxed),
+                        "woken, registered again, and blind"
+                    );
+                }
+                assert!(reached(shared, 0));
+                nobody_is_left(shared);
+            },
+        );
+    }
+    model::<false>("WakerCell: register, register the same | wake", 20);
+    model::<true>("WakerCell: register alone, the same again | wake", 10);
+}
+
+/// Catches a registration without a claim that writes while a `take` moves the last waker out, or one that found nobody
+/// looks; and a waker that is taken back and handed out.
+#[test]
+fn who_alone_registers_writes_no_slot_that_is_read() {
+    fn register_and_give_up(shared: &Shared, index: usize) {
+        only_register::<true>(&shared.cell, &shared.wakers[index].waker());
+        // SAFETY: as in `only_register`.
+        if unsafe { shared.cell.unregister_alone() }.is_some() {
+            shared.taken.fetch_add(1, Relaxed);
+        }
+    }
     model_roles(
-        "WakerCell: register, register | wake",
+        "WakerCell: register alone and give up, twice | take | wake",
+        200,
+        make,
+        &[
+            |shared| {
+                register_and_give_up(shared, 0);
+                register_and_give_up(shared, 1);
+            },
+            |shared| drop(shared.cell.take()),
+            |shared| shared.cell.wake(),
+        ],
+        nobody_is_left,
+    );
+    model_roles(
+        "WakerCell: register alone, give up, register | wake",
         20,
         make,
         &[
             |shared| {
-                shared.cell.register(&shared.wakers[0].waker());
-                register(shared, 1);
+                register_and_give_up(shared, 0);
+                register::<true>(shared, 1);
             },
             set_both,
         ],
@@ -160,33 +303,34 @@ fn a_wake_during_a_second_registration_wakes_the_second_or_is_seen() {
     );
 }
 
-/// Catches a registration of the same waker, which stores nothing, that loses a wake-up.
+/// Catches a waker that is taken back and handed out, or neither.
 #[test]
-fn a_wake_during_the_same_registration_again_is_not_lost() {
+fn of_one_who_gives_up_and_a_taker_one_gets_the_waker() {
     model_roles(
-        "WakerCell: register, register the same | wake",
-        20,
-        make,
+        "WakerCell: give up | take",
+        3,
+        || {
+            let shared = make();
+            only_register::<true>(&shared.cell, &shared.wakers[0].waker());
+            shared
+        },
         &[
-            |shared| {
-                shared.cell.register(&shared.wakers[0].waker());
-                // What came before the second registration counts, if its wake-up is complete.
-                let before = shared.wakers[0].wakes() > 0;
-                register(shared, 0);
-                if before {
-                    shared.taken.store(1, Relaxed);
-                }
+            |shared: &Shared| {
+                // SAFETY: the only call that registers or unregisters came before.
+                let waker = unsafe { shared.cell.unregister_alone() };
+                shared
+                    .taken
+                    .fetch_add(usize::from(waker.is_some()), Relaxed);
             },
-            set_both,
+            |shared: &Shared| {
+                let waker = shared.cell.take();
+                shared
+                    .taken
+                    .fetch_add(usize::from(waker.is_some()), Relaxed);
+            },
         ],
         |shared| {
-            if shared.taken.load(Relaxed) == 1 {
-                assert!(
-                    shared.seen[0].load(Relaxed),
-                    "woken, registered again, and blind"
-                );
-            }
-            assert!(reached(shared, 0));
+            assert_eq!(shared.taken.load(Relaxed), 1);
             nobody_is_left(shared);
         },
     );
@@ -200,8 +344,8 @@ fn of_two_registrants_one_is_stored_or_both_are_woken() {
         200,
         make,
         &[
-            |shared| register(shared, 0),
-            |shared| register(shared, 1),
+            |shared| register::<false>(shared, 0),
+            |shared| register::<false>(shared, 1),
             set_both,
         ],
         |shared| {

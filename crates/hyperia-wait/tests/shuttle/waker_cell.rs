@@ -15,12 +15,20 @@ use std::task::{Poll, Waker};
 /// not woken, and a waker that is left over.
 #[test]
 fn who_registers_and_then_looks_is_woken() {
-    let polls = schedules_at_every_poll("WakerCell: register", SCHEDULES, |patience| {
+    who_registers_is_woken("WakerCell: register", WakerCell::register);
+    who_registers_is_woken("WakerCell: register alone", |cell, waker| {
+        // SAFETY: the tasks that register come one after the other.
+        unsafe { cell.register_alone(waker) };
+    });
+}
+
+fn who_registers_is_woken(name: &str, register: fn(&WakerCell, &Waker)) {
+    let polls = schedules_at_every_poll(name, SCHEDULES, move |patience| {
         let cell = WakerCell::new();
         let count = AtomicUsize::new(0);
         let two = || {
             poll_fn(|cx| {
-                cell.register(cx.waker());
+                register(&cell, cx.waker());
                 if count.load(SeqCst) == 2 {
                     return Poll::Ready(());
                 }
