@@ -709,12 +709,12 @@ fn go_round(state: &State) {
     state.push(10);
     let _ = state.pop();
     let _ = state.pop();
-    (11..14).for_each(|value| state.push(value));
+    (11..16).for_each(|value| state.push(value));
 }
 
 fn check_round(state: &State) {
     state.drain();
-    assert_eq!(state.popped.sorted(), [0, 10, 11, 12, 13, 20]);
+    assert_eq!(state.popped.sorted(), [0, 10, 11, 12, 13, 14, 15, 20]);
 }
 
 /// A claim of a last slot by a word that went away and came back (invariant 3): the producer looks, the block goes
