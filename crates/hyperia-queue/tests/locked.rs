@@ -70,7 +70,8 @@ fn a_close_is_one_locked_instruction() {
 
 #[test]
 fn the_unbounded_mpmc_queue_locks_three_times_for_a_push_and_a_pop() {
-    let (queue, piled_up) = (UnboundedQueue::new(), UnboundedQueue::new());
+    let queue = UnboundedQueue::new();
+    let [piled_up, mixed] = [UnboundedQueue::new(), UnboundedQueue::new()];
     // With a spent block at hand, and the warm-up before the count, this comes to the end of a block.
     let last = UnboundedQueue::new();
     for _ in 0..32 + 27 {
@@ -89,6 +90,18 @@ fn the_unbounded_mpmc_queue_locks_three_times_for_a_push_and_a_pop() {
             (0..8).for_each(|value| piled_up.push(value).unwrap());
             (0..8).for_each(|value| assert_eq!(piled_up.pop(), Ok(value)));
         }),
+        (
+            "the same, the second by a batch, which looks",
+            8 + 8 + 2,
+            &|| {
+                let mut values = values.borrow_mut();
+                (0..8).for_each(|value| mixed.push(value).unwrap());
+                assert_eq!(mixed.pop(), Ok(0));
+                assert_eq!(mixed.pop_many(&mut values, 1), Ok(1));
+                (2..8).for_each(|value| assert_eq!(mixed.pop(), Ok(value)));
+                values.clear();
+            },
+        ),
         ("push and pop at the end of a block", 7, &|| {
             last.push(7).unwrap();
             assert_eq!(last.pop(), Ok(7));

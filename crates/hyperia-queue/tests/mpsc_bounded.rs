@@ -650,6 +650,24 @@ fn a_consumer_that_sleeps_until_woken_after_a_push_gets_everything() {
 }
 
 #[test]
+fn a_batch_of_none_is_refused_only_where_there_is_no_room() {
+    let ring = Ring::new(2);
+    let mut none = Vec::new();
+    // SAFETY, in all of this: the look does not panic, and nobody else pops.
+    // SAFETY: the look does not panic.
+    let mut push_none = || unsafe { ring.push_many_looking(&mut none, || 'x') };
+    assert_eq!(push_none(), Ok((0, 'x')));
+    ring.push(1).unwrap();
+    ring.push(2).unwrap();
+    assert_eq!(push_none(), Err(PushError::Full(())));
+    // SAFETY: nobody else pops.
+    unsafe { ring.pop() }.unwrap();
+    assert_eq!(push_none(), Ok((0, 'x')));
+    ring.close();
+    assert_eq!(push_none(), Err(PushError::Closed(())));
+}
+
+#[test]
 fn handles_read_well() {
     let (producer, consumer) = bounded::<Box<dyn Fn() + Send>>(3);
     producer.push(Box::new(|| {})).ok().unwrap();

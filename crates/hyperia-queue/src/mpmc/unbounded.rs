@@ -43,7 +43,8 @@
 //! 8. Once `closed` is set, `tail` never changes.
 //! 9. The slots from the index of `head` on, as many as `ahead` says, are ready, and the last of the block is not among
 //!    them: a consumer that has looked says so of those behind its own, with its claim. Ready they stay until `head` has
-//!    moved past them. So whoever finds one ahead claims it without being counted and without a look.
+//!    moved past them. So whoever finds one ahead claims it without being counted and without a look: as with a push
+//!    (invariant 3), the word alone decides, at the time of the exchange.
 //!
 //! # Ordering
 //! | Edge | Release | Acquire | Carries | Model |
@@ -70,9 +71,9 @@
 //! after the blocks that were left, of those.
 //!
 //! # Cost
-//! `push`: one compare-exchange, two stores. `pop`: one compare-exchange, one store if the slot is ahead; otherwise, where
-//! values pile up for one of eight, one addition more, and a look at eight slots at most. `Empty`: one addition, one
-//! compare-exchange. Every `SLOTS` values a block changes hands: four more read-modify-writes, and an
+//! `push`: one compare-exchange, two stores. `pop`: one compare-exchange, one store if the slot is ahead; otherwise
+//! one addition more, and a look at eight slots at most: five times for a block in which values pile up. `Empty`: one
+//! addition, one compare-exchange. Every `SLOTS` values a block changes hands: four more read-modify-writes, and an
 //! allocation only if no spent block is there. A flag beside each value. Memory: what is in the queue, up
 //! to four spent blocks, and blocks in which somebody was when they were left: one for each such call,
 //! until the next block is left after it.
@@ -360,7 +361,8 @@ impl<T> UnboundedQueue<T> {
     }
 
     /// Whether there is nothing in the queue, not even a value whose push is under way: exact when no
-    /// other call is under way. Never said of a queue in which there was something all the time.
+    /// other call is under way. Otherwise `true` says that everything whose push came before this call has been popped;
+    /// of what is pushed meanwhile it says nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         // ORDERING: Acquire pairs with the Release of the claim that installed this block, so that the `head` below

@@ -406,7 +406,8 @@ impl<T> Ring<T> {
                 return Err(PushError::Closed(()));
             }
             let mut room = self.known_room(tail);
-            if room < most {
+            // For none, too, there must be room.
+            if room < most.max(1) {
                 room = self.look_for_room(tail);
             }
             if room == 0 {
@@ -418,6 +419,7 @@ impl<T> Ring<T> {
                     return Err(PushError::Full(()));
                 }
                 tail = now;
+                backoff = backoff.spin();
                 continue;
             }
             let count = room.min(most);

@@ -127,7 +127,8 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     Shared::channel(Queue::Bounded(mpmc::Queue::bounded(capacity)))
 }
 
-/// Creates a channel without a limit: sending never waits.
+/// Creates a channel without a limit: sending never waits. (Receiving panics if more than 8,192 threads do it at the same
+/// moment.)
 ///
 /// # Complexity
 /// Two allocations; afterwards one per 32 values unless blocks of values are at hand that were received: a channel

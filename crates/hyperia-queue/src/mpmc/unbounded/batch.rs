@@ -180,8 +180,8 @@ impl<T> UnboundedQueue<T> {
     /// nothing is lost.
     ///
     /// # Complexity
-    /// Two read-modify-writes for each block of 32, between which others may pop; `values` grows as it
-    /// needs to, before anything is taken.
+    /// Two read-modify-writes for each block of 32, between which others may pop, and two more where `values` has to
+    /// grow, which it does before anything is taken.
     pub fn pop_many(&self, values: &mut Vec<T>, limit: usize) -> Result<usize, PopError> {
         let mut popped = 0;
         while popped < limit {
@@ -225,7 +225,7 @@ impl<T> UnboundedQueue<T> {
                 // SAFETY: this thread is counted, and found the last slot ready.
                 position::head(unsafe { Block::next(block) })
             } else {
-                position::after_claim(head, count, count)
+                position::after_claim(head, count, count.max(position::ahead(head)))
             };
             // ORDERING: as in `pop` and `pop_last`: Release hands the next block on, and says that the slots were
             // ready; Acquire knows that of others, and that who is not counted any more has looked for the last time.

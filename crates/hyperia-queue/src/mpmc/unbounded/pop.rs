@@ -20,8 +20,8 @@ impl<T> UnboundedQueue<T> {
     /// If more than 8,192 threads are in `pop` or `pop_many` of one queue at the same time.
     ///
     /// # Complexity
-    /// One read-modify-write for a value that an earlier pop has seen to be ready, as one of eight does; otherwise
-    /// two. The last is retried when another pop changed the same word.
+    /// One read-modify-write for a value that an earlier pop has seen to be ready: of a block of 32 in which values pile
+    /// up, all but five. Otherwise two. The last is retried when another pop changed the same word.
     #[inline]
     pub fn pop(&self) -> Result<T, PopError> {
         let mut backoff = Backoff::new();
@@ -66,7 +66,10 @@ impl<T> UnboundedQueue<T> {
             if index == LAST {
                 match self.pop_last(head) {
                     Ok(value) => return Ok(value),
-                    Err(now) => head = now,
+                    Err(now) => {
+                        backoff = backoff.spin();
+                        head = self.head.follow(head, now);
+                    }
                 }
                 continue;
             }
@@ -89,7 +92,7 @@ impl<T> UnboundedQueue<T> {
         }
     }
 
-    /// Pops the last value of a block, which is ready, and leaves the block; or goes on from another word.
+    /// Pops the last value of a block, which is ready, and leaves the block; or says what the word is instead.
     #[cold]
     fn pop_last(&self, head: u64) -> Result<T, u64> {
         let block = position::head_block(head);
@@ -109,7 +112,7 @@ impl<T> UnboundedQueue<T> {
                 unsafe { self.retire(head) };
                 Ok(value)
             }
-            Err(now) => Err(self.head.follow(head, now)),
+            Err(now) => Err(now),
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) const AHEAD: u64 = 32;
 pub(super) const AHEAD_MAX: usize = 7;
 /// One looker, in `head`.
 pub(super) const LOOKER: u64 = 256;
-/// How many lookers are allowed. There is room for twice as many, for those that are about to notice.
+/// How many lookers are allowed. There is room for as many again but one, for those that are about to notice.
 pub(super) const LOOKERS_MAX: u64 = 1 << 13;
 /// How far an address is shifted in `head`.
 const SHIFT: u32 = 16;
