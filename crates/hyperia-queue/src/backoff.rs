@@ -35,6 +35,7 @@ impl Backoff {
 
     /// Spins, and tells how long to do it the next time. (By value, so that it costs nothing where nobody collides.)
     #[cold]
+    #[inline(never)]
     #[must_use]
     pub(crate) fn spin(self) -> Self {
         for _ in 0..self.spins {

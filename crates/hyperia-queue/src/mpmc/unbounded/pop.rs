@@ -24,67 +24,108 @@ impl<T> UnboundedQueue<T> {
     /// up, all but five. Otherwise two. The last is retried when another pop changed the same word.
     #[inline]
     pub fn pop(&self) -> Result<T, PopError> {
-        let mut backoff = Backoff::new();
         // ORDERING: Relaxed, a guess that the compare-exchange checks; nothing is dereferenced before that.
-        let mut head = self.head.word.load(Relaxed);
-        while position::ahead(head) > 0 {
-            // ORDERING: Acquire pairs with the Release of who found the slot ready. Nothing is released: that it was ready
-            // is what that one has released already.
-            match self
-                .head
-                .word
-                .compare_exchange_weak(head, head + 1 - AHEAD, Acquire, Relaxed)
-            {
-                Ok(_) => {
-                    let (block, index) = (position::head_block(head), position::head_index(head));
-                    // SAFETY: the exchange claimed this slot, which is ready (invariants 1 and 9).
-                    return Ok(unsafe { Block::vacate(block, index) });
-                }
-                Err(now) => {
-                    head = now;
-                    backoff = backoff.spin();
-                }
+        let head = self.head.word.load(Relaxed);
+        if position::ahead(head) > 0 {
+            return match self.pop_ahead(head) {
+                Ok(value) => Ok(value),
+                Err(now) => self.pop_again(now),
+            };
+        }
+        let head = self.head.enter();
+        if position::head_index(head) == LAST {
+            return self.pop_counted(head, Backoff::new());
+        }
+        // SAFETY: this thread is counted in `head`, whose index is not the last.
+        match unsafe { self.pop_looking(head) } {
+            Ok(value) => Ok(value),
+            Err(None) => self.pop_counted(head, Backoff::new()),
+            Err(Some(now)) => {
+                let backoff = Backoff::new().spin();
+                self.pop_counted(self.head.follow(head, now), backoff)
             }
         }
-        let mut head = self.head.enter();
+    }
+
+    /// Pops a value that is ahead in `head`, or says what the word is instead.
+    #[inline]
+    fn pop_ahead(&self, head: u64) -> Result<T, u64> {
+        debug_assert!(position::ahead(head) > 0);
+        // ORDERING: Acquire pairs with the Release of who found the slot ready. Nothing is released: that it was ready is
+        // what that one has released already. On failure nothing but the word is used.
+        self.head
+            .word
+            .compare_exchange_weak(head, head + 1 - AHEAD, Acquire, Relaxed)?;
+        let (block, index) = (position::head_block(head), position::head_index(head));
+        // SAFETY: the exchange claimed this slot, which is ready (invariants 1 and 9).
+        Ok(unsafe { Block::vacate(block, index) })
+    }
+
+    /// Pops a value after a look, or says what the word is instead; nothing if there is none.
+    ///
+    /// # Safety
+    /// This thread is counted in `head`, whose index is not the last.
+    #[inline]
+    unsafe fn pop_looking(&self, head: u64) -> Result<T, Option<u64>> {
+        let (block, index) = (position::head_block(head), position::head_index(head));
+        let ready = match position::ahead(head) {
+            0 => {
+                let end = (index + AHEAD_MAX + 1).min(LAST);
+                // SAFETY: this thread is counted for this block (invariant 4), and `end` is at most `SLOTS`.
+                unsafe { Block::count_ready(block, index, end - index) }
+            }
+            ahead => ahead,
+        };
+        if ready == 0 {
+            return Err(None);
+        }
+        // ORDERING: Release pairs with the Acquire of whoever leaves the block: its slot stands for this
+        // thread now, so that one must know that the slot was ready; and with that of who pops the slots that are
+        // ahead. Acquire where another one has found them ready, as above. On failure nothing but the word is used.
+        let claimed = self.head.word.compare_exchange_weak(
+            head,
+            position::after_claim(head, 1, ready),
+            AcqRel,
+            Relaxed,
+        );
+        match claimed {
+            // SAFETY: the exchange claimed this slot, which is ready (invariants 1 and 6).
+            Ok(_) => Ok(unsafe { Block::vacate(block, index) }),
+            Err(now) => Err(Some(now)),
+        }
+    }
+
+    /// Goes on after another pop came first, in a word in which something was ahead.
+    #[cold]
+    #[inline(never)]
+    fn pop_again(&self, mut head: u64) -> Result<T, PopError> {
+        let mut backoff = Backoff::new().spin();
+        while position::ahead(head) > 0 {
+            match self.pop_ahead(head) {
+                Ok(value) => return Ok(value),
+                Err(now) => head = now,
+            }
+            backoff = backoff.spin();
+        }
+        self.pop_counted(self.head.enter(), backoff)
+    }
+
+    /// Goes on where this thread is counted in `head`, and the simple case did not come true.
+    #[cold]
+    #[inline(never)]
+    fn pop_counted(&self, mut head: u64, mut backoff: Backoff) -> Result<T, PopError> {
         loop {
-            let (block, index) = (position::head_block(head), position::head_index(head));
-            let ready = match position::ahead(head) {
-                0 => {
-                    // As many as can be told to others, and the last slot by itself.
-                    let wanted = (LAST - index).clamp(1, AHEAD_MAX + 1);
-                    // SAFETY: this thread is counted in `head` for this block (invariant 4), and `index + wanted` is at most
-                    // `SLOTS`.
-                    unsafe { Block::count_ready(block, index, wanted) }
-                }
-                ahead => ahead,
+            let popped = if position::head_index(head) == LAST {
+                // SAFETY: this thread is counted in `head`, whose index is the last.
+                unsafe { self.pop_last(head) }
+            } else {
+                // SAFETY: this thread is counted in `head`, whose index is not the last.
+                unsafe { self.pop_looking(head) }
             };
-            if ready == 0 {
-                head = self.pop_nothing(head)?;
-                continue;
-            }
-            if index == LAST {
-                match self.pop_last(head) {
-                    Ok(value) => return Ok(value),
-                    Err(now) => {
-                        backoff = backoff.spin();
-                        head = self.head.follow(head, now);
-                    }
-                }
-                continue;
-            }
-            // ORDERING: Release pairs with the Acquire of whoever leaves the block: its slot stands for this
-            // thread now, so that one must know that the slot was ready; and with that of who pops the slots that are
-            // ahead. Acquire where another one has found them ready, as above. On failure nothing but the word is used.
-            match self.head.word.compare_exchange_weak(
-                head,
-                position::after_claim(head, 1, ready),
-                AcqRel,
-                Relaxed,
-            ) {
-                // SAFETY: the exchange claimed this slot, which is ready (invariants 1 and 6).
-                Ok(_) => return Ok(unsafe { Block::vacate(block, index) }),
-                Err(now) => {
+            match popped {
+                Ok(value) => return Ok(value),
+                Err(None) => head = self.pop_nothing(head)?,
+                Err(Some(now)) => {
                     backoff = backoff.spin();
                     head = self.head.follow(head, now);
                 }
@@ -92,10 +133,16 @@ impl<T> UnboundedQueue<T> {
         }
     }
 
-    /// Pops the last value of a block, which is ready, and leaves the block; or says what the word is instead.
-    #[cold]
-    fn pop_last(&self, head: u64) -> Result<T, u64> {
+    /// Pops the last value of a block, and leaves the block; or as [`pop_looking`](Self::pop_looking).
+    ///
+    /// # Safety
+    /// This thread is counted in `head`, whose index is the last.
+    unsafe fn pop_last(&self, head: u64) -> Result<T, Option<u64>> {
         let block = position::head_block(head);
+        // SAFETY: this thread is counted in `head` for this block.
+        if unsafe { Block::count_ready(block, LAST, 1) } == 0 {
+            return Err(None);
+        }
         // SAFETY: this thread is counted in `head`, and found the last slot ready.
         let next = position::head::<T>(unsafe { Block::next(block) });
         // ORDERING: Release pairs with the Acquire in `enter`: hands on the next block. Acquire pairs with
@@ -112,7 +159,7 @@ impl<T> UnboundedQueue<T> {
                 unsafe { self.retire(head) };
                 Ok(value)
             }
-            Err(now) => Err(now),
+            Err(now) => Err(Some(now)),
         }
     }
 

@@ -95,12 +95,13 @@ pub(super) fn ahead(head: u64) -> usize {
     (head / AHEAD) as usize & AHEAD_MAX
 }
 
-/// The word after one of the lookers has claimed `count` slots of the block, of `ready` that are there and not the last.
+/// The word after one of the lookers has claimed `count` slots of the block, of `ready` that are there, of which no more than
+/// fit are left and none is the last.
 #[inline]
 pub(super) fn after_claim(head: u64, count: usize, ready: usize) -> u64 {
-    debug_assert!(count <= ready && head_index(head) + ready < SLOTS);
-    let ahead = (ready - count).min(AHEAD_MAX) as u64;
-    (head & !(LOOKER - AHEAD)) + count as u64 + ahead * AHEAD - LOOKER
+    let ahead = ready - count;
+    debug_assert!(ahead <= AHEAD_MAX && head_index(head) + ready < SLOTS);
+    (head & !(LOOKER - AHEAD)) + count as u64 + ahead as u64 * AHEAD - LOOKER
 }
 
 #[inline]
