@@ -189,6 +189,10 @@ impl WakerCell {
     /// [`register`](Self::register) for who is the only one that registers here: one read-modify-write, and none if the
     /// same task comes again.
     ///
+    /// Returns whether the last thing it did to the cell was a read-modify-write that stored the waker, for who has to put a
+    /// sequentially consistent fence behind it, as [`is_registered`](Self::is_registered) asks for: on some processors it
+    /// is one.
+    ///
     /// # Safety
     ///
     /// No other call that registers or unregisters is under way: each happens before the next.
@@ -224,7 +228,7 @@ impl WakerCell {
     /// # assert!(receiver.0.take().is_none());
     /// ```
     #[inline]
-    pub unsafe fn register_alone(&self, waker: &Waker) {
+    pub unsafe fn register_alone(&self, waker: &Waker) -> bool {
         // ORDERING: Acquire pairs with the Release of a `take`, which is done with the slot.
         match self.state.load(Acquire) {
             // SAFETY: by the contract, nobody else makes anything but `WAKING` of this state.
@@ -232,19 +236,22 @@ impl WakerCell {
             // It stays registered, or a `take` has it by now and wakes it: then there will be another poll.
             // SAFETY: a call before this one, by the contract, has moved a waker in, and nobody else writes the slot. A
             // `take` may have moved it out: then these are the bits of a waker that is about to be woken.
-            REGISTERED if unsafe { self.is_same(waker) } => {}
+            REGISTERED if unsafe { self.is_same(waker) } => false,
             // Another waker; or a `take` is at work.
-            _ => self.register(waker),
+            _ => {
+                self.register(waker);
+                false
+            }
         }
     }
 
-    /// Registers in state `EMPTY`.
+    /// Registers in state `EMPTY`. Returns whether it did, and did not have to wake the task instead.
     ///
     /// # Safety
     ///
     /// That of `register_alone`, and the state was `EMPTY`, acquired.
     #[inline]
-    unsafe fn fill_alone(&self, waker: &Waker) {
+    unsafe fn fill_alone(&self, waker: &Waker) -> bool {
         // User code, so it runs before the slot is touched.
         let new = waker.clone();
         // SAFETY: a `take` touches the slot only where `REGISTERED` is set, which nobody else sets; it holds nothing.
@@ -260,6 +267,7 @@ impl WakerCell {
             let _new = unsafe { self.move_out() };
             waker.wake_by_ref();
         }
+        published.is_ok()
     }
 
     /// Takes the waker back, for who is the only one that registers here; `None` if it is gone, or a `take` is just about to

@@ -90,8 +90,8 @@ const SEEDS: &[Seed] = &[
         kind: "a wake-up is lost: look, then register, and do not look again (spsc, mpsc)",
         package: "hyperia-sync",
         file: "channel/alone.rs",
-        from: "    fence(SeqCst);\n    match attempt(end) {",
-        to: "    match Attempt::<R>::Wait {",
+        from: "    }\n    match attempt(end) {",
+        to: "    }\n    match Attempt::<R>::Wait {",
     },
     Seed {
         kind: "a wake-up is lost: look, then join, and do not look again (channels)",

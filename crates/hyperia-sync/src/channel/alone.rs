@@ -16,7 +16,7 @@ use hyperia_wait::WakerCell;
 
 use super::{Attempt, poll_again};
 use crate::primitive::Ordering::*;
-use crate::primitive::fence;
+use crate::primitive::{fence, fence_after_rmw};
 
 /// An end of a channel that waits alone.
 ///
@@ -48,10 +48,14 @@ fn wait_alone<E: Alone, R>(
     mut attempt: impl FnMut(&mut E) -> Attempt<R>,
 ) -> Poll<R> {
     // SAFETY: the end is borrowed mutably, and nobody else registers: the contract of `Alone`.
-    unsafe { end.cell().register_alone(cx.waker()) };
-    // ORDERING: the cell before what `attempt` looks at; the other side has its fence between what it gives and its look
-    // at the cell.
-    fence(SeqCst);
+    if unsafe { end.cell().register_alone(cx.waker()) } {
+        // ORDERING: the cell, by the read-modify-write right before, before what `attempt` looks at; the other side has its
+        // fence between what it gives and its look at the cell.
+        fence_after_rmw();
+    } else {
+        // ORDERING: the same, where the waker was there already, or something else came last.
+        fence(SeqCst);
+    }
     match attempt(end) {
         Attempt::Done(result) => {
             // So that nobody is woken in vain.

@@ -9,6 +9,7 @@
 
 use std::pin::pin;
 use std::sync::Mutex;
+use std::task::{Poll, Waker};
 
 use hyperia_sync::mpsc::{RecvError, TryRecvError, TrySendError};
 use hyperia_sync::{mpmc, mpsc, spsc};
@@ -107,6 +108,39 @@ macro_rules! models_of_each_kind {
                             let mut receiver = state.receiver();
                             state.note(block_on(receiver.recv()).expect("it is open"));
                             state.fact.assert();
+                            state.put_back_receiver(receiver);
+                        },
+                    ],
+                    |state: &State| {
+                        assert_eq!(state.received.values(), [1]);
+                        state.finish();
+                    },
+                );
+            }
+
+            /// Catches a receiver whose waker is replaced while a value comes, so that neither is woken and nobody looks.
+            #[test]
+            fn a_value_reaches_a_receiver_whose_waker_changes() {
+                model_roles(
+                    concat!($name, ": send | recv, polled with another waker before"),
+                    50,
+                    empty,
+                    &[
+                        |state: &State| {
+                            let mut sender = state.sender();
+                            assert!(sender.try_send(state.counter.make(1)).is_ok());
+                            state.put_back_sender(sender);
+                        },
+                        |state: &State| {
+                            let mut receiver = state.receiver();
+                            {
+                                let mut recv = pin!(receiver.recv());
+                                let polled = match poll_once(recv.as_mut(), Waker::noop()) {
+                                    Poll::Ready(received) => received,
+                                    Poll::Pending => block_on(recv),
+                                };
+                                state.note(polled.expect("it is open"));
+                            }
                             state.put_back_receiver(receiver);
                         },
                     ],
