@@ -15,11 +15,12 @@
 //! Who alone registers goes from `EMPTY` to `REGISTERED` and back in one step each: `register_alone`, `unregister_alone`.
 //!
 //! # Invariants
-//! 1. `slot` is read, and what is in it moved out, only by the thread that claimed it: by the compare-exchange to
-//!    `REGISTERING`, or by setting `WAKING` where `REGISTERED` alone was set; until that thread's release. It is written
-//!    only by who registers, in `REGISTERING`, or alone while `REGISTERED` is not set. (Who alone registers
-//!    looks in `REGISTERED` at the bits of the waker, which nobody else writes.)
-//! 2. `slot` holds a waker exactly in the states with `REGISTERED`, and nowhere else unclaimed.
+//! 1. `slot` is touched only by the thread that claimed it: by the compare-exchange to `REGISTERING`, or by setting
+//!    `WAKING` where `REGISTERED` alone was set; until that thread's release. And by who alone registers, while
+//!    `REGISTERED` is not set: a `take` stays away then. (That one also looks, in `REGISTERED`, at the bits of the waker,
+//!    which nobody else writes.)
+//! 2. `slot` holds a waker exactly in the states with `REGISTERED`, and elsewhere only while somebody who may touch it
+//!    is about to publish it or has just taken it back.
 //! 3. No user code (a waker's clone, wake, drop) runs between a claim and its release.
 //! 4. Each registration ends stored, replaced by a later one, taken back, or woken.
 //!
@@ -32,7 +33,10 @@
 //! | take that found nobody → register | `take` writes `EMPTY` again | `claim`, `fill_alone` | its caller's condition | `register_then_look_meets_set_then_wake` |
 //! | take beside register → the woken task | `take` sets `WAKING`, swaps | `claim`, `fill_alone` fail, `release` swaps | its caller's condition | `a_task_that_is_woken_sees_the_condition` |
 //!
-//! One atomic that both sides read-modify-write, so nothing is `SeqCst`.
+//! One atomic that both sides read-modify-write, so nothing is `SeqCst`. Who alone registers the same waker again only
+//! looks: its read-modify-write is that of the registration that still stands. A `take` after that one has its waker, one
+//! before it was acquired by it. (A poll that was caused by a wake comes after that wake, so that it sees that nobody is
+//! registered any more; one that was not sees an old state at most until the wake that is on its way.)
 //!
 //! # Progress
 //! Wait-free: no loop. A `register` that meets a `take` or another `register` at work wakes its own task
@@ -141,7 +145,7 @@ impl WakerCell {
     /// # Panics
     ///
     /// If the waker's clone or wake does, or the drop of the one before; the cell stays usable, and in the
-    /// last case `waker` is registered.
+    /// last case `waker` is registered, or was woken.
     pub fn register(&self, waker: &Waker) {
         // ORDERING: only a guess which path is shorter; the claims check it.
         if self.state.load(Relaxed) == REGISTERED {
@@ -189,7 +193,7 @@ impl WakerCell {
     /// [`register`](Self::register) for who is the only one that registers here: one read-modify-write, and none if the
     /// same task comes again.
     ///
-    /// Returns whether the last thing it did to the cell was a read-modify-write that stored the waker, for who has to put a
+    /// Returns `true` only if the last thing it did to the cell was a read-modify-write that stored the waker, for who has to put a
     /// sequentially consistent fence behind it, as [`is_registered`](Self::is_registered) asks for: on some processors it
     /// is one.
     ///

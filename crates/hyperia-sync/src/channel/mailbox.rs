@@ -132,10 +132,10 @@ impl<T> Mailbox<T> {
     pub(crate) unsafe fn take_back(&self) -> Option<T> {
         // ORDERING: Relaxed: nobody else counts, and a state that is no more is found out below.
         let word = with_state(self.state.load(Relaxed), FULL);
-        // ORDERING: Relaxed: what is read was written by this end. On failure as well: whoever relies on what the receiver
-        // did asks `is_full`.
+        // ORDERING: Relaxed: what is read was written by this end. On failure Acquire, which pairs with the Release in `take`:
+        // a send that gives up too late is over, and knows what the receiver did before.
         self.state
-            .compare_exchange(word, with_state(word, EMPTY), Relaxed, Relaxed)
+            .compare_exchange(word, with_state(word, EMPTY), Relaxed, Acquire)
             .ok()?;
         // SAFETY: the exchange made it the caller's (invariant 2), and it is moved out once.
         Some(

@@ -24,6 +24,11 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// Dropping the future before it is ready takes nothing.
+    ///
+    /// # Panics
+    ///
+    /// A poll does, and loses the value it has, if the waker of a sender does that waits for room, or the drop of the
+    /// receiver's own.
     #[inline]
     pub fn recv(&mut self) -> Recv<'_, T> {
         Recv {

@@ -7,9 +7,11 @@
     reason = "some ends are shared, where the macros below are for all"
 )]
 
+use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Mutex;
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use hyperia_sync::mpsc::{RecvError, TryRecvError, TrySendError};
 use hyperia_sync::{mpmc, mpsc, spsc};
@@ -27,6 +29,7 @@ struct State<S, R> {
     received: Log,
     fact: Fact,
     second_fact: Fact,
+    counting: Arc<CountingWaker>,
 }
 
 impl<S, R> State<S, R> {
@@ -38,6 +41,7 @@ impl<S, R> State<S, R> {
             received: Log::default(),
             fact: Fact::new(),
             second_fact: Fact::new(),
+            counting: CountingWaker::new(),
         }
     }
 
@@ -496,3 +500,111 @@ fn the_end_of_the_last_receiver_carries_what_all_did() {
         State::finish,
     );
 }
+
+/// Catches a send that was received while it gave up, and does not know what the receiver did before.
+#[test]
+fn a_send_that_gives_up_too_late_sees_what_came_before_its_end() {
+    type State = super::channels::State<spsc::Sender<Counted>, spsc::Receiver<Counted>>;
+    model_roles(
+        "spsc: send_timeout of nothing | fact, recv, recv",
+        20,
+        || {
+            let state = State::new(spsc::bounded(1));
+            let mut sender = state.sender();
+            assert!(sender.try_send(state.counter.make(0)).is_ok());
+            state.put_back_sender(sender);
+            state
+        },
+        &[
+            |state: &State| {
+                let mut sender = state.sender();
+                let sent = sender.send_timeout(state.counter.make(1), Duration::ZERO);
+                if sent.is_ok() {
+                    state.fact.assert();
+                }
+                drop(sent);
+                state.put_back_sender(sender);
+            },
+            |state: &State| {
+                let mut receiver = state.receiver();
+                state.fact.establish();
+                for _ in 0..2 {
+                    let _ = receiver.try_recv().map(|counted| state.note(counted));
+                }
+                state.put_back_receiver(receiver);
+            },
+        ],
+        State::finish,
+    );
+}
+
+/// Models of the ends that wait alone.
+macro_rules! models_of_a_lone_receiver {
+    ($kind:ident, $module:ident, $name:literal) => {
+        mod $module {
+            use super::*;
+
+            type State = super::State<$kind::Sender<Counted>, $kind::Receiver<Counted>>;
+
+            fn empty() -> State {
+                State::new($kind::bounded(1))
+            }
+
+            fn send(state: &State) {
+                let mut sender = state.sender();
+                let _ = sender.try_send(state.counter.make(1));
+                state.put_back_sender(sender);
+            }
+
+            /// Catches a value that is missed because the waker was there already, so that nothing was stored.
+            #[test]
+            fn a_value_reaches_a_receiver_that_polls_again() {
+                model_roles(
+                    concat!($name, ": send | poll_recv twice, with the same waker"),
+                    20,
+                    empty,
+                    &[send, |state: &State| {
+                        let mut receiver = state.receiver();
+                        block_on(poll_fn(|cx| {
+                            for _ in 0..2 {
+                                if let Poll::Ready(received) = receiver.poll_recv(cx) {
+                                    state.note(received.expect("it is open"));
+                                    return Poll::Ready(());
+                                }
+                            }
+                            Poll::Pending
+                        }));
+                        state.put_back_receiver(receiver);
+                    }],
+                    |state: &State| {
+                        assert_eq!(state.received.values(), [1]);
+                        state.finish();
+                    },
+                );
+            }
+
+            /// Catches a waker that is woken and dropped by both sides, or by none.
+            #[test]
+            fn a_receiver_that_goes_takes_its_waker_along() {
+                model_roles(
+                    concat!($name, ": send | poll_recv, drop"),
+                    10,
+                    empty,
+                    &[send, |state: &State| {
+                        let mut receiver = state.receiver();
+                        let waker = state.counting.waker();
+                        let _ = receiver.poll_recv(&mut Context::from_waker(&waker));
+                        drop(receiver);
+                    }],
+                    |state: &State| {
+                        state.finish();
+                        assert_eq!(state.counting.live(), 0);
+                    },
+                );
+            }
+        }
+    };
+}
+
+models_of_a_lone_receiver!(spsc, spsc_alone, "spsc");
+models_of_a_lone_receiver!(mpsc, mpsc_alone, "mpsc");

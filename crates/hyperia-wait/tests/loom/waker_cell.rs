@@ -5,8 +5,8 @@ use std::task::Waker;
 
 use hyperia_test::{CountingWaker, model_roles, model_roles_in_main};
 use hyperia_wait::WakerCell;
-use loom::sync::atomic::Ordering::Relaxed;
-use loom::sync::atomic::{AtomicBool, AtomicUsize};
+use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use loom::sync::atomic::{AtomicBool, AtomicUsize, fence};
 
 struct Shared {
     cell: WakerCell,
@@ -375,6 +375,92 @@ fn of_two_takers_one_gets_the_waker() {
         &[take, take],
         |shared| {
             assert_eq!(shared.taken.load(Relaxed), 1);
+            nobody_is_left(shared);
+        },
+    );
+}
+
+/// Catches a wake-up that is lost between a notifier that only looks at the cell and one who alone registers, each with its
+/// fence: the same waker again, of which nothing is stored, and another one, for which nobody is registered in between.
+#[test]
+fn who_alone_registers_again_is_seen_by_who_looks() {
+    fn notify(shared: &Shared, condition: &AtomicBool) {
+        condition.store(true, Relaxed);
+        fence(SeqCst);
+        if shared.cell.is_registered() {
+            shared.cell.wake();
+        }
+    }
+    fn twice<const FIRST: usize>(shared: &Shared) {
+        only_register::<true>(&shared.cell, &shared.wakers[FIRST].waker());
+        fence(SeqCst);
+        // What must come is a wake after those that the second poll knows of.
+        shared.taken.store(shared.wakers[0].wakes(), Relaxed);
+        only_register::<true>(&shared.cell, &shared.wakers[0].waker());
+        fence(SeqCst);
+        let seen = shared.first.load(Relaxed) && shared.second.load(Relaxed);
+        shared.seen[0].store(seen, Relaxed);
+    }
+    fn check(shared: &Shared) {
+        let woken = shared.wakers[0].wakes() > shared.taken.load(Relaxed);
+        assert!(shared.seen[0].load(Relaxed) || woken);
+        nobody_is_left(shared);
+    }
+    model_roles_in_main(
+        "WakerCell: register alone, the same again | look, wake | look, wake",
+        200,
+        make,
+        &[
+            twice::<0>,
+            |shared| notify(shared, &shared.first),
+            |shared| notify(shared, &shared.second),
+        ],
+        check,
+    );
+    // Each step of a registration in place of another waker is a look more: one notifier is enough.
+    model_roles_in_main(
+        "WakerCell: register alone, another one | look, wake",
+        50,
+        make,
+        &[twice::<1>, |shared| {
+            shared.second.store(true, Relaxed);
+            notify(shared, &shared.first);
+        }],
+        check,
+    );
+}
+
+/// Catches a registration on another thread, which got the end by a message, that does not see what the cell was before.
+#[test]
+fn an_end_that_registers_alone_may_move() {
+    model_roles_in_main(
+        "WakerCell: register alone, give up, hand over | register alone | wake",
+        50,
+        make,
+        &[
+            |shared| {
+                only_register::<true>(&shared.cell, &shared.wakers[0].waker());
+                // SAFETY: the only other call of this kind comes after the store.
+                drop(unsafe { shared.cell.unregister_alone() });
+                // ORDERING: Release hands the end over.
+                shared.second.store(true, Release);
+            },
+            |shared| {
+                // ORDERING: Acquire takes it over.
+                if shared.second.load(Acquire) {
+                    only_register::<true>(&shared.cell, &shared.wakers[1].waker());
+                    shared.seen[1].store(shared.first.load(Relaxed), Relaxed);
+                } else {
+                    shared.seen[1].store(true, Relaxed);
+                }
+            },
+            |shared| {
+                shared.first.store(true, Relaxed);
+                shared.cell.wake();
+            },
+        ],
+        |shared| {
+            assert!(reached(shared, 1));
             nobody_is_left(shared);
         },
     );
