@@ -26,7 +26,7 @@ const INSTRUMENTED: &str = "HYPERIA_INSTRUMENTED_ATOMICS";
 
 /// Whether the atomic operations of this build are instrumented, as those under ThreadSanitizer are.
 #[must_use]
-pub fn is_instrumented() -> bool {
+fn is_instrumented() -> bool {
     std::env::var_os(INSTRUMENTED).is_some()
 }
 
