@@ -118,7 +118,7 @@ const SEEDS: &[Seed] = &[
         kind: "a value is dropped with its future and received (spsc)",
         package: "hyperia-sync",
         file: "channel/mailbox.rs",
-        from: "            .compare_exchange(word, with_state(word, EMPTY), Relaxed, Relaxed)\n            .ok()?;",
+        from: "            .compare_exchange(word, with_state(word, EMPTY), Relaxed, Acquire)\n            .ok()?;",
         to: "            .swap(with_state(word, EMPTY), Relaxed);",
     },
 ];
