@@ -93,8 +93,7 @@ pub(crate) fn run(
     environment: &[(&str, &str)],
     limit: Duration,
 ) -> Ran {
-    let mut command = command(binary, args, environment);
-    let outcome = process::run_with_stacks(&mut command, limit);
+    let outcome = process::run_with_stacks(&mut command(binary, args, environment), limit);
     verdict(binary, outcome)
 }
 
@@ -105,9 +104,8 @@ pub(crate) fn run_to_first_failure(
     environment: &[(&str, &str)],
     limit: Duration,
 ) -> Ran {
-    let mut command = command(binary, args, environment);
     let is_failure = |line: &str| line.starts_with("test ") && line.ends_with(" ... FAILED\n");
-    let outcome = process::run_until(&mut command, limit, is_failure);
+    let outcome = process::run_until(&mut command(binary, args, environment), limit, is_failure);
     verdict(binary, outcome)
 }
 

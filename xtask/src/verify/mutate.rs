@@ -9,7 +9,7 @@ use crate::report::Tally;
 use crate::test_all::models::has_models;
 use crate::tidy::source::{Source, import_ranges, is_word, line_of, words};
 use crate::workspace::{Package, Workspace};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const ORDERINGS: [&str; 4] = ["Acquire", "Release", "AcqRel", "SeqCst"];
 const FENCES: [&str; 4] = ["fence", "fence_light", "fence_heavy", "fence_after_rmw"];
@@ -22,7 +22,6 @@ const NOBODY: &str = "4000000000";
 
 /// What the calls call; it goes into the crate's lib.rs.
 const RUNTIME: &str = r#"
-#[allow(clippy::all, unused)]
 pub(crate) mod mutant {
     use core::sync::atomic::{AtomicU64, Ordering};
     unsafe extern "C" {
@@ -86,54 +85,95 @@ pub(super) fn mutate(workspace: &Workspace, arguments: &Arguments, tally: &mut T
         if !package.has_loom || !has_models(package) || !arguments.wants_crate(&package.name) {
             continue;
         }
-        let ready = prepare(workspace, &copy, package).and_then(|mutants| {
-            let mut trial = Trial::build(&copy, package)?;
-            // With a number, so that it is read here, too.
-            trial.control(&[(VARIABLE, NOBODY)])?;
-            Ok((mutants, trial))
-        });
-        let (mutants, trial) = match ready {
-            Ok(ready) => ready,
+        let originals = match originals(workspace, &copy, package) {
+            Ok(originals) => originals,
             Err(why) => {
-                tally.fail(format!("{}: {why}", package.name));
+                tally.fail(why);
                 continue;
             }
         };
-        let mut killed = 0;
-        for Mutant { number, file, what } in &mutants {
-            let number = number.to_string();
-            match trial.first_failure(&words_of(file), &[(VARIABLE, &number)]) {
-                Some(by) => {
-                    killed += 1;
-                    tally.pass(1);
-                    tally.say(format!("killed   {file}:{what} (by {by})"));
-                }
-                None => tally.fail(format!("survived {file}:{what}")),
-            }
+        mutate_crate(&copy, package, &originals, tally);
+        // The crates that depend on it are tested with it as it is: their mutants have the same numbers.
+        if let Err(why) = restore(&copy, &originals) {
+            return tally.fail(why);
         }
-        let all = mutants.len();
-        tally.say(format!("{}: killed {killed} of {all}", package.name));
     }
 }
 
-/// Writes the crate with all its mutants into the copy.
-fn prepare(
+/// Builds a crate with all its mutants, and tries each.
+fn mutate_crate(
+    copy: &Workspace,
+    package: &Package,
+    originals: &[(String, Source)],
+    tally: &mut Tally<'_>,
+) {
+    let ready = prepare(copy, originals).and_then(|mutants| {
+        let mut trial = Trial::build(copy, package)?;
+        // With a number, so that it is read here, too.
+        trial.control(&[(VARIABLE, NOBODY)])?;
+        Ok((mutants, trial))
+    });
+    let (mutants, trial) = match ready {
+        Ok(ready) => ready,
+        Err(why) => return tally.fail(format!("{}: {why}", package.name)),
+    };
+    let mut killed = 0;
+    for Mutant { number, file, what } in &mutants {
+        let number = number.to_string();
+        match trial.first_failure(&words_of(file), &[(VARIABLE, &number)]) {
+            Some(by) => {
+                killed += 1;
+                tally.pass(1);
+                tally.say(format!("killed   {file}:{what} (by {by})"));
+            }
+            None => tally.fail(format!("survived {file}:{what}")),
+        }
+    }
+    let all = mutants.len();
+    tally.say(format!("{}: killed {killed} of {all}", package.name));
+}
+
+/// The sources of a crate as they were copied, each with its path in the package's src.
+fn originals(
     workspace: &Workspace,
     copy: &Workspace,
     package: &Package,
-) -> Result<Vec<Mutant>, String> {
+) -> Result<Vec<(String, Source)>, String> {
+    let folder = package.root.join("src");
+    let read = |path: PathBuf| {
+        let file = path.strip_prefix(&folder).unwrap_or(&path);
+        let file = file.display().to_string();
+        let inside = path.strip_prefix(&workspace.root).unwrap_or(&path);
+        // Not where it came from: somebody may be at work there.
+        let source = Source::read(&copy.root.join(inside), &copy.root, package);
+        match source {
+            Ok(source) => Ok((file, source)),
+            Err(error) => Err(format!("{file}: {error}")),
+        }
+    };
+    package.rust_files("src").into_iter().map(read).collect()
+}
+
+/// Writes the crate as it was.
+fn restore(copy: &Workspace, originals: &[(String, Source)]) -> Result<(), String> {
+    for (file, source) in originals {
+        write_changed(&copy.root.join(&source.name), &source.text)
+            .map_err(|error| format!("cannot restore {file}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Writes the crate with all its mutants into the copy.
+fn prepare(copy: &Workspace, originals: &[(String, Source)]) -> Result<Vec<Mutant>, String> {
     let mut mutants = Vec::new();
-    for path in package.rust_files("src") {
-        let said = |error: std::io::Error| format!("{}: {error}", path.display());
-        let source = Source::read(&path, &workspace.root, package).map_err(said)?;
-        let sites = sites(&source);
+    for (file, source) in originals {
+        let sites = sites(source);
         let mut text = with_mutants(&source.text, &sites, mutants.len());
-        let inside = path.strip_prefix(package.root.join("src"));
-        let file = inside.unwrap_or(&path).display().to_string();
         if file == "lib.rs" {
             text += RUNTIME;
         }
-        write_changed(&copy.root.join(&source.name), &text).map_err(said)?;
+        write_changed(&copy.root.join(&source.name), &text)
+            .map_err(|error| format!("{file}: {error}"))?;
         for site in &sites {
             for weaker in &site.weaker {
                 let to = weaker.map_or("removed".to_owned(), |weaker| format!("-> {weaker}"));
